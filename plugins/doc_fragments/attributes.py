@@ -16,7 +16,7 @@ attributes:
   diff_mode:
     description: Returns what was and what is, as structured facts, when run with C(--diff).
   idempotent:
-    description: When run twice in a row outside of check mode, with the same arguments, the second run reports no change.
+    description: When run twice in a row with the same arguments, outside of check mode, the second run changes nothing.
 """
 
     READ_ONLY = r"""

@@ -1,0 +1,156 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the proofs of this repository in order and stop at the first that fails.
+
+``stages.py quick`` runs what needs neither root nor a lab, ``stages.py full`` runs everything, ``stages.py NAME ...``
+runs single stages. The last line is the number of tests, in the words ``N passed, N failed``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+LOGS = ROOT / ".cache" / "logs"
+COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed)\b")
+PYTEST_LINE = re.compile(r"^=* ?(?:no tests ran|\d+ (?:passed|failed|errors?|skipped|deselected)).* in [\d.]+s")
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One proof: a name for the command line, what it proves, the command, and whether pytest counts its tests."""
+
+    name: str
+    proves: str
+    command: tuple[str, ...]
+    counted: bool = False
+
+
+@dataclass
+class Outcome:
+    """How one stage ended: seconds taken, tests passed and failed; a stage that is not counted is one test."""
+
+    stage: Stage
+    seconds: float
+    passed: int
+    failed: int
+
+
+PYTEST = ("python", "-m", "pytest", "-q")
+MOLECULE = ("python", "scripts/run_molecule.py")
+LAB = (*PYTEST, "tests/integration", "--ignore=tests/integration/test_clone.py")
+CLONE = "tests/integration/test_clone.py"
+STAGES = (
+    Stage("ruff", "Python source follows the house style", ("ruff", "check", ".")),
+    Stage("mypy", "the types of all Python hold", ("python", "scripts/check_types.py")),
+    Stage("yamllint", "YAML is well formed", ("yamllint", "--strict", ".")),
+    Stage("unit", "rules, parsers and modules behave", (*PYTEST, "tests/unit"), counted=True),
+    Stage("guards", "the house rules hold", (*PYTEST, "tests/guards"), counted=True),
+    Stage("lint", "playbooks and roles pass the production profile", ("ansible-lint", "--nocolor")),
+    Stage("changelog", "the change fragments are valid", ("antsibull-changelog", "lint")),
+    Stage("clone", "a plain clone runs, builds and installs", (*PYTEST, CLONE), counted=True),
+    Stage("sanity", "ansible-test sanity accepts the collection", ("bash", "scripts/sanity.sh")),
+    Stage("molecule", "each role's verify holds, and sees a planted fault", MOLECULE, counted=True),
+    Stage("lab", "backups, faults and drills on real hosts", LAB, counted=True),
+)
+QUICK = ("ruff", "mypy", "yamllint", "unit", "guards", "lint", "changelog")
+
+
+def elapsed(seconds: float) -> str:
+    """Return seconds as ``m:ss``."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def count(lines: list[str], *, code: int) -> tuple[int, int]:
+    """Return tests passed and failed as pytest's closing lines tell; a failed run never counts as zero failures."""
+    passed = failed = 0
+    for line in lines:
+        if PYTEST_LINE.match(line):
+            for number, word in COUNT.findall(line):
+                passed += int(number) if word == "passed" else 0
+                failed += int(number) if word in ("failed", "error", "errors", "xpassed") else 0
+    if code != 0 and failed == 0:
+        failed = 1
+    if passed + failed == 0:
+        failed = 1
+    return passed, failed
+
+
+def run(stage: Stage) -> Outcome:
+    """Run one stage, show its output as it comes, keep it in a log file, and return how it ended."""
+    print(f"\n── {stage.name}: {stage.proves}", flush=True)
+    started = time.monotonic()
+    environment = dict(os.environ, PATH=f"{BIN}{os.pathsep}{os.environ['PATH']}", PYTHONUNBUFFERED="1")
+    lines: list[str] = []
+    with (
+        (LOGS / f"{stage.name}.log").open("w", encoding="utf-8") as log,
+        subprocess.Popen(
+            stage.command,
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process,
+    ):
+        assert process.stdout is not None  # noqa: S101 - asked for just above
+        for line in process.stdout:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            log.write(line)
+            lines.append(COLOUR.sub("", line.rstrip()))
+    code = process.returncode
+    passed, failed = count(lines, code=code) if stage.counted else (int(code == 0), int(code != 0))
+    return Outcome(stage=stage, seconds=time.monotonic() - started, passed=passed, failed=failed)
+
+
+def table(outcomes: list[Outcome], chosen: list[Stage]) -> None:
+    """Print one line a stage: result, elapsed time, counts; stages that did not run are named as such."""
+    print("\nstage       result   time   passed failed")
+    for outcome in outcomes:
+        word = "failed" if outcome.failed else "passed"
+        took = elapsed(outcome.seconds)
+        print(f"{outcome.stage.name:<11} {word:<8} {took:>5} {outcome.passed:>7} {outcome.failed:>6}")
+    for stage in chosen[len(outcomes) :]:
+        print(f"{stage.name:<11} not run")
+    whole = elapsed(sum(outcome.seconds for outcome in outcomes))
+    print(f"whole run            {whole:>5}   logs: {LOGS.relative_to(ROOT)}/\n")
+
+
+def choose(names: list[str]) -> list[Stage]:
+    """Return the stages that names mean (``full`` all, ``quick`` without root); an unknown name ends the program."""
+    known = {stage.name: stage for stage in STAGES}
+    wanted = list(known) if names == ["full"] else list(QUICK) if names == ["quick"] else names
+    unknown = sorted(set(wanted) - set(known))
+    if unknown or not wanted:
+        named = ", ".join(unknown) or "(none given)"
+        sys.exit(f"Unknown stage {named}: use full, quick, or any of {', '.join(known)}.")
+    return [known[name] for name in wanted]
+
+
+def main(names: list[str]) -> int:
+    """Run the chosen stages until one fails; print the table and the closing count. Return the exit code."""
+    chosen = choose(names)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    outcomes: list[Outcome] = []
+    for stage in chosen:
+        outcomes.append(run(stage))
+        if outcomes[-1].failed:
+            break
+    table(outcomes, chosen)
+    failed = sum(outcome.failed for outcome in outcomes)
+    print(f"{sum(outcome.passed for outcome in outcomes)} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
