@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stand in for the installer of pip that ansible-test would download: take pip from Python itself, then from the index."""
+"""Stand in for the installer of pip that ansible-test would download: Python's own pip fetches it from the index."""
 
 from __future__ import annotations
 

@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# Make a bare Debian 12 or Ubuntu 24.04 ready: packages, virtual environment, lab image. Each step shows its elapsed time;
+# a step whose input did not change costs nothing, so a second run takes seconds.
+#
+# Usage: scripts/bootstrap.sh [tools|lab]     tools: virtual environment only, without root; lab (default): everything
+set -euo pipefail
+cd "$(dirname "$0")/.."
+what=${1:-lab}
+root=$PWD
+stamps=$root/.cache/stamps
+mkdir -p "$stamps"
+
+tools_packages=(git make python3 python3-venv ca-certificates)
+lab_packages=(podman runc netavark aardvark-dns mmdebstrap debian-archive-keyring nftables iproute2 openssh-client openssl
+    rsync shellcheck zstd)
+
+say() { printf '%3d:%02d  %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$*"; }
+
+die() {
+    printf 'bootstrap: %s\n' "$*" >&2
+    exit 1
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        die "this step needs root: run it as root, or install sudo and allow it for $(id -un)"
+    fi
+}
+
+# Run a long command with a line every 20 s, so that silence never looks like a hang; its output is shown when it fails.
+patiently() {
+    local title=$1 log begun=$SECONDS code=0
+    shift
+    log=$(mktemp)
+    say "$title ..."
+    "$@" >"$log" 2>&1 &
+    local child=$!
+    while kill -0 "$child" 2>/dev/null; do
+        sleep 1
+        if (((SECONDS - begun) % 20 == 0)); then
+            say "$title: $((SECONDS - begun)) s"
+        fi
+    done
+    wait "$child" || code=$?
+    if [ "$code" -ne 0 ]; then
+        tail -n 30 "$log" >&2
+        rm -f "$log"
+        die "$title failed with exit code $code; what it printed last stands above"
+    fi
+    rm -f "$log"
+    say "$title: done in $((SECONDS - begun)) s"
+}
+
+missing_packages() {
+    local package
+    for package in "$@"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || printf '%s\n' "$package"
+    done
+}
+
+install_packages() {
+    command -v dpkg-query >/dev/null || die "only Debian 12 and Ubuntu 24.04 are prepared here; install by hand: $*"
+    local missing
+    mapfile -t missing < <(missing_packages "$@")
+    if [ "${#missing[@]}" -eq 0 ]; then
+        say "packages: all here"
+        return
+    fi
+    patiently "package lists" as_root apt-get -q update
+    patiently "packages ${missing[*]}" as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends "${missing[@]}"
+}
+
+supported() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; }
+
+make_environment() {
+    local python='' candidate hash
+    for candidate in "$root/.venv/bin/python" python3 python3.12 python3.11 python3.13; do
+        if supported "$candidate"; then
+            python=$candidate
+            break
+        fi
+    done
+    [ -n "$python" ] || die "no Python 3.11, 3.12 or 3.13 was found; install one of them (Debian 12: python3, Ubuntu 24.04: python3)"
+    hash=$({ cat requirements.txt && "$python" --version && pwd; } | sha256sum | cut -d' ' -f1)
+    if [ -x .venv/bin/ansible-playbook ] && [ -e "$stamps/venv-$hash" ]; then
+        say "virtual environment: as pinned in requirements.txt"
+        return
+    fi
+    [ -x .venv/bin/python ] || patiently "virtual environment" "$python" -m venv .venv
+    patiently "Python packages of requirements.txt" .venv/bin/python -m pip install --disable-pip-version-check --quiet -r requirements.txt
+    rm -f "$stamps"/venv-*
+    touch "$stamps/venv-$hash"
+}
+
+case $what in
+    tools)
+        make_environment
+        ;;
+    lab)
+        install_packages "${tools_packages[@]}" "${lab_packages[@]}"
+        make_environment
+        lab/lab image
+        ;;
+    *)
+        die "unknown argument '$what': use tools or lab"
+        ;;
+esac
+say "ready"

@@ -1,0 +1,95 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules for every file of the source, whatever it is."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve()
+
+# Built from parts, so that this file does not break the rule it states.
+ONE_MACHINE = re.compile(r"(?<![\w.$}/-])/(?:" + "|".join(("work", "farm", "ro" + "ot")) + r")/[a-z.]")
+UNFINISHED = re.compile(r"\b(?:" + "|".join(("TO" + "DO", "FIX" + "ME", "X" + "XX")) + r")\b")
+SOFT_TEST = re.compile("assert " + r"True\b|pytest\.sk" + r"ip\(|mark\.sk" + r"ip\b")
+BARE_NOQA = re.compile(r"#\s*no" + r"qa(?!:\s*[A-Z]+\d+)")
+HEADER = "GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)"
+FUTURE = "from __future__ import annotations"
+
+
+def offences(paths: list[Path], pattern: re.Pattern[str]) -> list[str]:
+    """Return ``path:line: text`` of every line that the pattern finds."""
+    found = []
+    for path in paths:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if not pattern.search(text):
+            continue
+        lines = enumerate(text.splitlines(), start=1)
+        name = path.relative_to(ROOT)
+        found += [f"{name}:{number}: {line.strip()}" for number, line in lines if pattern.search(line)]
+    return found
+
+
+def lacks_annotations(path: Path) -> bool:
+    """Return whether a file with code in it does not start by postponing the evaluation of annotations."""
+    text = path.read_text(encoding="utf-8")
+    body = ast.parse(text).body
+    return FUTURE not in text and any(not isinstance(node, ast.Expr) for node in body)
+
+
+def python_files(paths: list[Path]) -> list[Path]:
+    return [path for path in paths if path.suffix == ".py" and path.stat().st_size]
+
+
+@pytest.mark.parametrize("pattern", [ONE_MACHINE, UNFINISHED], ids=["paths of one machine", "unfinished work"])
+def test_no_file_carries(source_files: list[Path], pattern: re.Pattern[str]) -> None:
+    assert offences([path for path in source_files if path.name != "LICENSE"], pattern) == []
+
+
+def test_the_patterns_find_what_they_are_for() -> None:
+    assert ONE_MACHINE.search('path: "/ro' + 'ot/.ssh/id"')
+    assert not ONE_MACHINE.search("/usr/work/x")
+    assert not ONE_MACHINE.search("$HOME/ro" + "ot/x")
+    assert UNFINISHED.search("# TO" + "DO: later")
+    assert BARE_NOQA.search("x = 1  # no" + "qa")
+    assert not BARE_NOQA.search("x = 1  # no" + "qa: S603")
+
+
+def test_no_test_is_unable_to_fail(source_files: list[Path]) -> None:
+    tests = [path for path in python_files(source_files) if "tests" in path.parts and path != HERE]
+    assert offences(tests, SOFT_TEST) == []
+
+
+def test_every_noqa_names_its_rule(source_files: list[Path]) -> None:
+    assert offences([path for path in python_files(source_files) if path != HERE], BARE_NOQA) == []
+
+
+def test_every_python_file_states_its_licence(source_files: list[Path]) -> None:
+    without = [path for path in python_files(source_files) if HEADER not in path.read_text(encoding="utf-8")[:400]]
+    assert [str(path.relative_to(ROOT)) for path in without] == []
+
+
+def test_every_python_file_postpones_annotations(source_files: list[Path]) -> None:
+    without = [path for path in python_files(source_files) if lacks_annotations(path)]
+    assert [str(path.relative_to(ROOT)) for path in without] == []
+
+
+def test_nothing_that_a_run_leaves_behind_is_tracked(source_files: list[Path]) -> None:
+    rooms = ("reports", "records", ".lab", ".venv", ".ansible", ".cache")
+    tracked = [path.relative_to(ROOT) for path in source_files]
+    assert [str(name) for name in tracked if name.parts[0] in rooms or name.parts[:2] == ("inventories", "lab")] == []
+
+
+def test_the_links_make_no_loop(source_files: list[Path]) -> None:
+    rooms = ROOT / "collections" / "ansible_collections" / "ccobservatory" / "ops"
+    links = [ROOT / "playbooks" / "collections", *rooms.iterdir()]
+    assert all(link.is_symlink() and link.exists() for link in links)
+    assert all(not Path(link.readlink()).is_absolute() for link in links)
+    linked = {link.resolve() for link in links[1:]}
+    assert linked == {ROOT / "meta", ROOT / "plugins", ROOT / "roles"}
+    assert not any(path.is_relative_to(room) for room in linked for path in [ROOT / "collections", ROOT / "playbooks"])

@@ -1,0 +1,105 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A plain clone, in a directory with a space and a dot in its name, runs; and what is built from it installs and runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
+ADDRESSABLE = [name for name in PLAYBOOKS if "-" not in name]
+ESTATE = "localhost,"
+
+
+def run(*command: str, cwd: Path, home: Path) -> str:
+    """Run a tool of the virtual environment with an empty home and return what it printed; fail with it if it fails."""
+    environment = {
+        "HOME": str(home),
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "LC_ALL": "C.UTF-8",
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+    }
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an empty home, so that nothing installed for the user can help."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a fresh clone of the last commit."""
+    target = tmp_path_factory.mktemp("clones") / "my ops.v1"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(target)], check=True)
+    return target
+
+
+@pytest.fixture(scope="module")
+def installed(clone: Path, home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an empty directory from which the collection, built from the clone, is found as installed."""
+    built = tmp_path_factory.mktemp("built")
+    run("ansible-galaxy", "collection", "build", "--output-path", str(built), cwd=clone, home=home)
+    (archive,) = built.glob("ccobservatory-ops-*.tar.gz")
+    # Its dependencies come with the pinned Ansible package, so nothing is fetched.
+    run("ansible-galaxy", "collection", "install", "--no-deps", "--offline", str(archive), cwd=built, home=home)
+    return tmp_path_factory.mktemp("elsewhere")
+
+
+@pytest.mark.parametrize("option", ["--syntax-check", "--list-tasks"])
+def test_the_root_playbook_runs_from_the_clone(clone: Path, home: Path, option: str) -> None:
+    printed = run("ansible-playbook", "dr-drill.yml", "-i", ESTATE, option, cwd=clone, home=home)
+    assert "dr-drill.yml" in printed
+
+
+@pytest.mark.parametrize("name", PLAYBOOKS)
+def test_a_playbook_is_found_by_its_path_from_anywhere(clone: Path, home: Path, name: str) -> None:
+    path = clone / "playbooks" / f"{name}.yml"
+    run("ansible-playbook", str(path), "-i", ESTATE, "--syntax-check", cwd=Path("/"), home=home)
+
+
+@pytest.mark.parametrize("name", ADDRESSABLE)
+def test_the_installed_collection_runs_the_same_play_by_name(installed: Path, home: Path, name: str) -> None:
+    run("ansible-playbook", f"ccobservatory.ops.{name}", "-i", ESTATE, "--syntax-check", cwd=installed, home=home)
+
+
+def test_a_single_module_answers_in_the_clone(clone: Path, home: Path) -> None:
+    printed = run("ansible-doc", "-t", "module", "--list", "ccobservatory.ops", cwd=clone, home=home)
+    modules = {path.stem for path in (clone / "plugins" / "modules").glob("[!_]*.py")}
+    assert {line.split()[0].rpartition(".")[2] for line in printed.splitlines() if line.strip()} == modules
+
+
+def test_the_installed_collection_carries_what_it_needs_and_nothing_else(installed: Path, home: Path) -> None:
+    root = home / ".ansible" / "collections" / "ansible_collections" / "ccobservatory" / "ops"
+    top = {path.name for path in root.iterdir()}
+    assert {"plugins", "roles", "playbooks", "meta", "README.md", "LICENSE", "MANIFEST.json"} <= top
+    ignored = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["build_ignore"]
+    assert [entry for entry in ignored if "*" not in entry and (root / entry).exists()] == []
+    assert [path for path in root.rglob("*") if path.is_symlink()] == []
+
+
+def test_the_importer_accepts_what_is_built(clone: Path, home: Path, tmp_path: Path) -> None:
+    run("ansible-galaxy", "collection", "build", "--output-path", str(tmp_path), cwd=clone, home=home)
+    (archive,) = tmp_path.glob("ccobservatory-ops-*.tar.gz")
+    settings = tmp_path / "importer.cfg"
+    settings.write_text("[galaxy-importer]\nCHECK_REQUIRED_TAGS=True\nCHECK_CHANGELOG=True\n", encoding="utf-8")
+    environment = dict(os.environ, HOME=str(home), GALAXY_IMPORTER_CONFIG=str(settings))
+    environment["PATH"] = f"{BIN}{os.pathsep}{environment['PATH']}"
+    command = [sys.executable, "-m", "galaxy_importer.main", str(archive)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    printed = done.stdout + done.stderr
+    assert done.returncode == 0, printed
+    assert "Importer processing completed successfully" in printed, printed
+    assert [line for line in printed.splitlines() if line.startswith(("ERROR", "CRITICAL"))] == []
