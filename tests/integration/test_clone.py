@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A plain clone, in a directory with a space and a dot in its name, runs; and what is built from it installs and runs."""
+"""A plain clone, in a directory with a space and a dot in its name, runs; what is built from it installs and runs."""
 
 from __future__ import annotations
 
