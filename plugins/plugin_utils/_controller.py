@@ -1,0 +1,39 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the action plugins of this collection share: they run on the controller, in short-lived workers.
+
+PRIVATE to the collection: it can change at any time.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from ansible_collections.ccobservatory.ops.plugins.module_utils._journal_store import Owner
+
+__all__ = ["DRILL_FACT", "drill_fact", "failure", "run_owner"]
+
+DRILL_FACT = "ccobservatory_drill"
+
+
+def run_owner() -> Owner:
+    """Return the process of this whole run: an action lives in a worker, which ends with its task."""
+    parent = multiprocessing.parent_process()
+    return Owner.of(parent.pid if parent is not None and parent.pid else os.getpid())
+
+
+def drill_fact(task_vars: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what ``drill_journal`` left for later tasks of the run (folder, simulated entries); empty when nothing."""
+    found = ((task_vars or {}).get("ansible_facts") or {}).get(DRILL_FACT)
+    if not found and task_vars and "localhost" in (task_vars.get("hostvars") or {}):
+        found = (task_vars["hostvars"]["localhost"].get("ansible_facts") or {}).get(DRILL_FACT)
+    return dict(found) if found else {}
+
+
+def failure(error: OpsError) -> dict[str, Any]:
+    """Return the result of a task that an `OpsError` ended."""
+    return {**error.details, "failed": True, "msg": error.message}
