@@ -1,0 +1,153 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Writes the environment of the lab the way any other environment is written: hosts.yml and group variables.
+
+The templates below lab/inventory/ hold `${name}` placeholders. Every `${secret_...}` is a random word, made once and
+kept in the state directory, so that a new secret needs nothing but its placeholder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import string
+import sys
+from pathlib import Path
+
+from ._console import LabError, LabRefused
+from ._estate import ADMIN_USER, ESTATE_SITES, GROUPS, HOSTS, OUTSIDE, Estate, owner_ids
+from ._pki import REPORT_SIGNER, STAND_INS, public_key
+
+TEMPLATES = Path(__file__).resolve().parent / "inventory"
+HEADER = "# Written by the lab; edits are lost at the next `lab up`. The templates are in lab/inventory/.\n"
+PRIVATE_FILES = ("secrets.yml",)
+CONTROL_PATH = "%(directory)s/%%h"
+
+
+class _Values(dict[str, str]):
+    """Values of the placeholders; makes a secret when one is asked for the first time."""
+
+    def __init__(self, values: dict[str, str], store: dict[str, str]) -> None:
+        super().__init__(values)
+        self.store = store
+
+    def __missing__(self, key: str) -> str:
+        if not key.startswith("secret_"):
+            raise KeyError(key)
+        # Letters and digits only: these words travel through connection strings and ini files.
+        return self.store.setdefault(key, secrets.token_hex(20))
+
+
+def write(estate: Estate, program: Path) -> list[Path]:
+    """Write the whole inventory and return the files written.
+
+    Raises: LabError when a template names an unknown placeholder.
+    """
+    store_file = estate.state / "secrets.json"
+    store = json.loads(store_file.read_text(encoding="utf-8")) if store_file.exists() else {}
+    values = _Values(_values(estate, program), store)
+    written = [_write(estate.inventory / "hosts.yml", HEADER + hosts_text(estate, program))]
+    for template in sorted(TEMPLATES.rglob("*.yml")):
+        target = estate.inventory / template.relative_to(TEMPLATES)
+        try:
+            text = string.Template(template.read_text(encoding="utf-8")).substitute(values)
+        except (KeyError, ValueError) as error:
+            raise LabError(f"The template {template.relative_to(TEMPLATES)} holds an unknown placeholder: {error}.") from error
+        written.append(_write(target, HEADER + text, private=template.name in PRIVATE_FILES))
+    _write(estate.inventory / ".gitignore", "*\n")
+    _write(store_file, json.dumps(store, indent=2, sort_keys=True) + "\n", private=True)
+    return written
+
+
+def _write(path: Path, text: str, *, private: bool = False) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = 0o600 if private else 0o644
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+            handle.write(text)
+    path.chmod(mode)
+    return path
+
+
+def lab_command(estate: Estate, program: Path, *arguments: str) -> list[str]:
+    """Return the argument list that runs this lab from anywhere."""
+    return [
+        sys.executable or "python3", str(program), "--quiet", "--prefix", estate.prefix, "--subnet", estate.subnet, *arguments,
+    ]  # fmt: skip
+
+
+def _values(estate: Estate, program: Path) -> dict[str, str]:
+    text = json.dumps  # a JSON string is a YAML string, whatever the path holds
+    return {
+        "admin_user": ADMIN_USER,
+        "admin_public_key": text(f"{public_key(estate.keys / ADMIN_USER)} {ADMIN_USER}@{estate.prefix}"),
+        "pki_dir": text(str(estate.pki)),
+        "signing_key": text(str(estate.keys / REPORT_SIGNER)),
+        "allowed_signers": text(str(estate.keys / "allowed_signers")),
+        "stand_in_keys": text({name: str(estate.keys / name) for name in STAND_INS}),
+        "fault_command": text(lab_command(estate, program, "fault")),
+        "heal_command": text(lab_command(estate, program, "heal")),
+    }
+
+
+def hosts_text(estate: Estate, program: Path) -> str:
+    """Return hosts.yml: every host with its address and its power switch, then the groups.
+
+    The connection belongs to the groups `estate` and `outside`, not to `all`: plays on the controller itself must not
+    become root.
+    """
+    lines = ["all:", "  hosts:"]
+    for host in HOSTS:
+        lines += [f"    {host.name}:", f"      ansible_host: {estate.address(host.name)}"]
+        for action in ("on", "off", "status"):
+            argv = json.dumps(lab_command(estate, program, "power", action, host.name))
+            lines.append(f"      fence_power_{action}: {argv}")
+    lines += ["  children:", "    estate:", "      children:"]
+    lines += [f"        {site}: {{}}" for site in ESTATE_SITES]
+    lines += ["      vars:", *connection_lines(estate)]
+    for group, members in GROUPS.items():
+        lines += [f"    {group}:", "      hosts:"]
+        lines += [f"        {member}: {{}}" for member in members]
+        if group == OUTSIDE:
+            lines += ["      vars:", *connection_lines(estate)]
+    return "\n".join(lines) + "\n"
+
+
+def connection_lines(estate: Estate) -> list[str]:
+    """Return the ssh variables of a group: pinned host keys, the lab's key, one connection kept per host."""
+    common = f"-o 'UserKnownHostsFile=\"{estate.state / 'known_hosts'}\"' " + " ".join(
+        f"-o {option}"
+        for option in ("GlobalKnownHostsFile=/dev/null", "StrictHostKeyChecking=yes", "IdentitiesOnly=yes", "ConnectTimeout=5")
+    )
+    variables = {
+        "ansible_user": ADMIN_USER,
+        "ansible_become": True,
+        "ansible_ssh_private_key_file": str(estate.keys / ADMIN_USER),
+        "ansible_ssh_common_args": common,
+        "ansible_ssh_args": "-o ControlMaster=auto -o ControlPersist=10m -o ServerAliveInterval=5 -o ServerAliveCountMax=3",
+        "ansible_control_path_dir": str(estate.control_dir),
+        "ansible_control_path": CONTROL_PATH,
+        "ansible_ssh_pipelining": True,
+        "ansible_python_interpreter": "/usr/bin/python3",
+    }
+    return [f"        {name}: {json.dumps(value)}" for name, value in variables.items()]
+
+
+def make_control_dir(estate: Estate) -> None:
+    """Make the directory of the ssh control sockets, for its owner only.
+
+    Raises: LabRefused when somebody else owns a directory of that name.
+    """
+    path, (uid, gid) = estate.control_dir, owner_ids()
+    path.mkdir(mode=0o700, exist_ok=True)
+    if path.is_symlink() or path.stat().st_uid not in (uid, os.geteuid()):
+        raise LabRefused(f"{path} belongs to somebody else, so ssh connections are not safe there; remove it first.")
+    os.chown(path, uid, gid)
+    path.chmod(0o700)
+
+
+def remove(estate: Estate) -> None:
+    """Remove the inventory directory of this lab."""
+    shutil.rmtree(estate.inventory, ignore_errors=True)
