@@ -1,0 +1,98 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ask a person to sign a step. Documented in plugins/modules/human_task.py."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import plain
+from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._controller import drill_fact, failure
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._statement import Task, ask, sign_or_wait, signed
+
+display = Display()
+
+_STEP_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "step": {"type": "str", "required": True},
+    "item": {"type": "str"},
+    "title": {"type": "str", "required": True},
+    "person_role": {"type": "str", "required": True},
+    "statement": {"type": "str", "required": True},
+    "environment": {"type": "str"},
+    "context": {"type": "dict", "default": {}},
+    "dir": {"type": "path"},
+    "key": {"type": "path", "no_log": False},
+    "allowed_signers": {"type": "path", "required": True},
+    "principals": {"type": "list", "elements": "str", "default": []},
+    "deadline_s": {"type": "float", "default": 1800.0},
+    "stand_in": {"type": "bool", "default": False},
+}
+
+
+class ActionModule(ActionBase):
+    """One signed statement a task; runs once, however many hosts the play has."""
+
+    BYPASS_HOST_LOOP = True
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Have the statement signed and return who signed it."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _unused, args = self.validate_argument_spec(argument_spec=ARGUMENTS)
+        try:
+            result.update(self._carry_out(plain(args), drill_fact(task_vars)))
+        except OpsError as exc:
+            result.update(failure(exc))
+        except OSError as exc:
+            result.update(failure(OpsError(f"The statement cannot be written or read: {exc}.")))
+        return result
+
+    def _carry_out(self, args: dict[str, Any], fact: dict[str, Any]) -> dict[str, Any]:
+        task = _task(args, fact)
+        answer = {"role": args["person_role"], "step": args["step"], "item": args["item"], "stand_in": args["stand_in"]}
+        answer.update(statement=args["statement"], document=str(task.document), signature_file=str(task.signature))
+        if self._task.check_mode:
+            return {**answer, "changed": True, "name": None, "signed_at": None, "fingerprint": None}
+        asked = ask(task)
+        # A statement that was signed before the run was killed is not asked for twice.
+        signer = None if asked else _signed_before(task)
+        if signer is not None:
+            return {**answer, **signer, "changed": False}
+        key = Path(args["key"]) if args["key"] else None
+        return {**answer, **sign_or_wait(task, key=key, say=display.display), "changed": True}
+
+
+def _signed_before(task: Task) -> dict[str, Any] | None:
+    try:
+        return signed(task)
+    except OpsError as exc:
+        display.warning(f"{exc.message} It is asked for again.")
+        return None
+
+
+def _task(args: dict[str, Any], fact: dict[str, Any]) -> Task:
+    if not _STEP_ID.match(args["step"]):
+        raise OpsError(f"The step {args['step']!r} cannot name a file; use letters, digits, '.', '_' and '-'.")
+    if args["stand_in"] and not args["key"]:
+        raise OpsError("A stand-in signs with a key of the environment; give the key, or let a person sign.")
+    folder = args["dir"] or (f"{fact['dir']}/people" if fact.get("dir") else None)
+    if not folder:
+        raise OpsError("No drill is open in this run, so there is no folder for the signature; give it in 'dir'.")
+    asked = {key: args[key] for key in ("step", "item", "title", "statement", "environment", "stand_in", "context")}
+    return Task(
+        Path(folder),
+        {**asked, "role": args["person_role"], "drill_id": Path(fact["dir"]).name if fact.get("dir") else None},
+        allowed_signers=Path(args["allowed_signers"]),
+        principals=args["principals"],
+        deadline_s=args["deadline_s"],
+    )
