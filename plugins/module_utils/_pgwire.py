@@ -125,8 +125,19 @@ class Connection:
         yield from self._messages_of(b"d")
 
     def leave_running(self, sql: str) -> None:
-        """Hand a statement to the server and close: the server finishes it, nobody waits."""
+        """Hand a statement to the server and return at once; a process of its own waits for the answer and ends."""
         self._send(b"Q", sql.encode() + b"\0")
+        if os.fork() == 0:
+            try:
+                os.setsid()
+                void = os.open(os.devnull, os.O_RDWR)
+                for descriptor in (0, 1, 2):
+                    os.dup2(void, descriptor)
+                self._socket.settimeout(3600)
+                list(self._rows())
+                self.close()
+            finally:
+                os._exit(0)
         self._socket.close()
 
     def close(self) -> None:
