@@ -19,6 +19,7 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._journal import 
     NOTE_KINDS,
     VERDICTS,
     chain,
+    plan_lines,
     progress_line,
     state_of,
     step_index,
@@ -49,7 +50,7 @@ _BRIEF = (
 )
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "action": {"type": "str", "required": True, "choices": ["open", "enter", "leave", "note", "close", "read"]},
+    "action": {"type": "str", "required": True, "choices": ["plan", "open", "enter", "leave", "note", "close", "read"]},
     "environment": {"type": "str"},
     "scenario": {"type": "str"},
     "mode": {"type": "str", "choices": ["live", "copy"], "default": "live"},
@@ -69,6 +70,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "reasons": {"type": "list", "elements": "str", "default": []},
 }
 REQUIRED_IF = (
+    ("action", "plan", ("environment", "scenario", "plan", "reports_dir")),
     ("action", "open", ("environment", "scenario", "plan", "reports_dir")),
     ("action", "enter", ("step",)),
     ("action", "close", ("verdict",)),
@@ -110,6 +112,14 @@ class _Clerk:
         self.dir = args["dir"] or fact.get("dir")
 
     # What a task may ask for
+
+    def do_plan(self) -> dict[str, Any]:
+        """Return the plan with the times of earlier drills; nothing is opened or written."""
+        args = self.args
+        base = drills_dir(args["reports_dir"], args["environment"])
+        plan = _checked_plan(args["plan"], expected_seconds(base, scenario=args["scenario"]))
+        expected = sum(item["expected_s"] or 0 for item in plan)
+        return {"changed": False, "plan": plan, "lines": plan_lines(plan), "expected_s": round(expected, 1)}
 
     def do_open(self) -> dict[str, Any]:
         """Start a drill, or take up the one that a killed run left."""
@@ -165,9 +175,9 @@ class _Clerk:
         step = args["step"] or state["current"]
         if not args["text"] and not args["result"]:
             raise OpsError("A note needs a text or a result.")
-        if args["result"]:
-            if not step:
-                raise OpsError("No step is open; name the step that the result belongs to.")
+        if args["result"] and not step and not args["text"]:
+            raise OpsError("No step is open; name the step that the result belongs to.")
+        if step:
             step_index(state, step)
         body = _lean({"event": "note", "step": step, **{key: args[key] for key in ("text", "result", "data")}})
         return self._answer(self._folder(), self._append([{**body, "kind": args["kind"]}]))

@@ -24,17 +24,20 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "step": {"type": "str", "required": True},
     "item": {"type": "str"},
     "title": {"type": "str", "required": True},
+    "person": {"type": "str"},
     "person_role": {"type": "str", "required": True},
     "statement": {"type": "str", "required": True},
     "environment": {"type": "str"},
     "context": {"type": "dict", "default": {}},
-    "dir": {"type": "path"},
+    "signatures_dir": {"type": "path", "aliases": ["dir"]},
     "key": {"type": "path", "no_log": False},
     "allowed_signers": {"type": "path", "required": True},
-    "principals": {"type": "list", "elements": "str", "default": []},
     "deadline_s": {"type": "float", "default": 1800.0},
     "stand_in": {"type": "bool", "default": False},
 }
+
+# What the record of a drill keeps of a signature.
+PERSON = ("role", "name", "item", "step", "signed_at", "fingerprint", "stand_in", "statement")
 
 
 class ActionModule(ActionBase):
@@ -62,14 +65,18 @@ class ActionModule(ActionBase):
         answer = {"role": args["person_role"], "step": args["step"], "item": args["item"], "stand_in": args["stand_in"]}
         answer.update(statement=args["statement"], document=str(task.document), signature_file=str(task.signature))
         if self._task.check_mode:
-            return {**answer, "changed": True, "name": None, "signed_at": None, "fingerprint": None}
+            return _complete({**answer, "name": args["person"], "signed_at": None, "fingerprint": None}, changed=True)
         asked = ask(task)
         # A statement that was signed before the run was killed is not asked for twice.
         signer = None if asked else _signed_before(task)
         if signer is not None:
-            return {**answer, **signer, "changed": False}
+            return _complete({**answer, **signer}, changed=False)
         key = Path(args["key"]) if args["key"] else None
-        return {**answer, **sign_or_wait(task, key=key, say=display.display), "changed": True}
+        return _complete({**answer, **sign_or_wait(task, key=key, say=display.display)}, changed=True)
+
+
+def _complete(answer: dict[str, Any], *, changed: bool) -> dict[str, Any]:
+    return {**answer, "person_record": {key: answer[key] for key in PERSON}, "changed": changed}
 
 
 def _signed_before(task: Task) -> dict[str, Any] | None:
@@ -85,14 +92,16 @@ def _task(args: dict[str, Any], fact: dict[str, Any]) -> Task:
         raise OpsError(f"The step {args['step']!r} cannot name a file; use letters, digits, '.', '_' and '-'.")
     if args["stand_in"] and not args["key"]:
         raise OpsError("A stand-in signs with a key of the environment; give the key, or let a person sign.")
-    folder = args["dir"] or (f"{fact['dir']}/people" if fact.get("dir") else None)
+    folder = args["signatures_dir"] or (f"{fact['dir']}/people" if fact.get("dir") else None)
     if not folder:
-        raise OpsError("No drill is open in this run, so there is no folder for the signature; give it in 'dir'.")
+        raise OpsError(
+            "No drill is open in this run, so there is no folder for the signature; give it in 'signatures_dir'."
+        )
     asked = {key: args[key] for key in ("step", "item", "title", "statement", "environment", "stand_in", "context")}
     return Task(
         Path(folder),
         {**asked, "role": args["person_role"], "drill_id": Path(fact["dir"]).name if fact.get("dir") else None},
         allowed_signers=Path(args["allowed_signers"]),
-        principals=args["principals"],
+        principals=[args["person"]] if args["person"] else [],
         deadline_s=args["deadline_s"],
     )

@@ -20,10 +20,13 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical impor
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import elapsed_text, seconds_between
 
-__all__ = ["GENESIS", "NOTE_KINDS", "VERDICTS", "Parsed", "chain", "parse", "progress_line", "state_of", "step_index"]
+__all__ = [
+    *("GENESIS", "NOTE_KINDS", "VERDICTS", "Parsed"),
+    *("chain", "parse", "plan_lines", "progress_line", "state_of", "step_index"),
+]
 
 GENESIS = "0" * 64
-NOTE_KINDS = ("deviation", "finding", "salvage", "info")
+NOTE_KINDS = ("deviation", "finding", "salvage", "info", "rollback", "hold")
 VERDICTS = ("pass", "pass_with_conditions", "fail", "aborted")
 _FINISHED = ("done", "skipped")
 
@@ -138,12 +141,12 @@ class _State:
             self.current = None
 
     def on_note(self, entry: dict[str, Any]) -> None:
-        if entry.get("result"):
+        if entry.get("result") and entry.get("step"):
             step = self._step(entry["step"])
             step["result"] = {**step["result"], **entry["result"]}
         if entry.get("text"):
             told = {"at": entry["at"], "step": entry.get("step"), "text": entry["text"]}
-            self.notes[entry["kind"]].append({**entry.get("data", {}), **told})
+            self.notes[entry["kind"]].append({**entry.get("result", {}), **entry.get("data", {}), **told})
 
     def on_interrupt(self, entry: dict[str, Any]) -> None:
         kept: dict[str, Any] = {key: entry[key] for key in ("last_seen", "torn") if key in entry}
@@ -194,8 +197,7 @@ class _State:
             "interruptions": self.interruptions,
             "deviations": self.notes["deviation"],
             "findings": self.notes["finding"],
-            "salvage": self.notes["salvage"],
-            "info": self.notes["info"],
+            **{kind: self.notes[kind] for kind in ("salvage", "info", "rollback", "hold")},
             "closed": bool(self.closed),
             "ended": self.closed.get("at"),
             "verdict": self.closed.get("verdict"),
@@ -233,6 +235,23 @@ def progress_line(state: Mapping[str, Any], step_id: str, *, at: str) -> str:
     place, total = step_index(state, step_id), len(state["plan"])
     clock = elapsed_text(seconds_between(state["started"], at))
     return f"[{place:>{len(str(total))}}/{total}] {clock} {title}" + (f" · {', '.join(facts)}" if facts else "")
+
+
+def plan_lines(plan: list[dict[str, Any]]) -> list[str]:
+    """Write a plan for a terminal: a line a step with its item, actor and times, then what is expected in all."""
+    width = len(str(len(plan)))
+    lines = []
+    for place, item in enumerate(plan, start=1):
+        facts = [item["actor"]] if item.get("actor") else []
+        facts.append(f"expected {_duration(item['expected_s'])}" if item.get("expected_s") is not None else "not timed yet")
+        facts += [f"deadline {_duration(item['deadline_s'])}"] if item.get("deadline_s") else []
+        facts += ["DESTRUCTIVE"] if item.get("destructive") else []
+        name = f"{item.get('item') or '-':<6} {_printable(item.get('title') or item['id'])}"
+        lines.append(f"{place:>{width}}. {name} · {', '.join(facts)}")
+    known = [item["expected_s"] for item in plan if item.get("expected_s") is not None]
+    untimed = len(plan) - len(known)
+    total = f"Expected in all: {_duration(sum(known))}" if known else "Expected in all: unknown"
+    return [*lines, total + (f", and {untimed} steps that no earlier run has timed" if untimed else "")]
 
 
 def _duration(seconds: float) -> str:

@@ -36,21 +36,22 @@ attributes:
 options:
   action:
     description:
+      - V(plan) returns the plan with the times of earlier drills and opens nothing.
       - V(open) starts a drill, or takes up the one of the same scenario that has no end. With another scenario it
         fails.
       - V(enter) closes the open step as done with O(result), opens the next one and prints one line of progress.
       - V(leave) closes the open step with O(status), O(result) and O(error).
-      - V(note) records a text, or adds O(result) to what the open step has found so far.
+      - V(note) records a text, or adds O(result) to what the open step has found so far, or both.
       - V(close) ends the drill with its verdict and gives the lock back.
       - V(read) returns the whole journal.
     type: str
     required: true
-    choices: [open, enter, leave, note, close, read]
+    choices: [plan, open, enter, leave, note, close, read]
   environment:
-    description: The environment that is drilled. Required to open.
+    description: The environment that is drilled. Required to plan and to open.
     type: str
   scenario:
-    description: The name of the scenario. Required to open.
+    description: The name of the scenario. Required to plan and to open.
     type: str
   mode:
     description: Whether the environment itself is switched, or an isolated copy beside it.
@@ -59,7 +60,7 @@ options:
     default: live
   plan:
     description:
-      - The steps in their order. Required to open.
+      - The steps in their order. Required to plan and to open.
       - Each has C(id) and may have C(item), C(title), C(phase), C(actor), C(deadline_s), C(expected_s) and
         C(destructive).
       - The expected seconds are replaced by the median of earlier drills of the same scenario, where there are any.
@@ -71,7 +72,7 @@ options:
     type: dict
     default: {}
   reports_dir:
-    description: The folder on the controller that holds the reports. Required to open.
+    description: The folder on the controller that holds the reports. Required to plan and to open.
     type: path
   resume:
     description: Whether V(open) takes up a drill without an end (V(auto)), or refuses (V(never)).
@@ -102,7 +103,7 @@ options:
   kind:
     description: What sort of note it is.
     type: str
-    choices: [deviation, finding, salvage, info]
+    choices: [deviation, finding, salvage, info, rollback, hold]
     default: info
   data:
     description: Further facts of a note, for example C(severity), C(owner) and C(due) of a finding.
@@ -197,7 +198,16 @@ plan:
   description: The steps with their expected seconds.
   type: list
   elements: dict
-  returned: when opened or read
+  returned: when planned, opened or read
+lines:
+  description: The plan as lines for a terminal.
+  type: list
+  elements: str
+  returned: when planned
+expected_s:
+  description: The expected seconds of all steps that earlier drills have timed.
+  type: float
+  returned: when planned
 current:
   description: The step that is open, or was open when an earlier run was killed.
   type: str
@@ -250,7 +260,7 @@ steps:
   elements: dict
   returned: when read
 deviations:
-  description: The notes of this kind. So are C(findings), C(salvage) and C(info).
+  description: The notes of this kind. So are C(findings), C(salvage), C(info), C(rollback) and C(hold).
   type: list
   elements: dict
   returned: when read

@@ -42,6 +42,9 @@ options:
     description: What the person is asked to do.
     type: str
     required: true
+  person:
+    description: Who is asked, as O(allowed_signers) lists them. Without it everybody listed there may sign.
+    type: str
   person_role:
     description: The role that has to answer, for example V(incident commander).
     type: str
@@ -57,9 +60,10 @@ options:
     description: Facts that are signed with the statement, for example the scenario and the targets.
     type: dict
     default: {}
-  dir:
+  signatures_dir:
     description: The folder for the statement and its signature. Of an open drill it is the folder C(people) by default.
     type: path
+    aliases: [dir]
   key:
     description: A private SSH key, or a public one whose private half an agent holds. It must not need a passphrase.
     type: path
@@ -67,11 +71,6 @@ options:
     description: The file that lists who may sign, as described in C(ssh-keygen(1\)).
     type: path
     required: true
-  principals:
-    description: Who may sign this statement. Everybody in O(allowed_signers) when the list is empty.
-    type: list
-    elements: str
-    default: []
   deadline_s:
     description: How many seconds to wait for the signature, from the moment it was first asked for.
     type: float
@@ -94,7 +93,7 @@ EXAMPLES = r"""
     statement: I have seen the plan and its effects and approve it.
     environment: production
     allowed_signers: inventories/production/allowed_signers
-    principals: [commander@example.org]
+    person: commander@example.org
     deadline_s: 1800
   register: __dr_approval
 
@@ -143,6 +142,10 @@ step:
 item:
   description: The line of the guide.
   type: str
+  returned: success
+person_record:
+  description: The fields above as the record of a drill keeps them.
+  type: dict
   returned: success
 document:
   description: The file that was signed.
