@@ -39,12 +39,14 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     top = argparse.ArgumentParser(
         prog="lab",
-        description="A real estate on one machine: Debian 12 hosts as systemd containers, two sites, a vault and a client.",
+        description="A real estate on one machine: two sites, a vault and a client, as Debian 12 containers.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument(
-        "--prefix", default=os.environ.get("OPS_LAB_PREFIX", DEFAULT_PREFIX), help="start of every name (OPS_LAB_PREFIX, %(default)s)"
+        "--prefix",
+        default=os.environ.get("OPS_LAB_PREFIX", DEFAULT_PREFIX),
+        help="start of every name (OPS_LAB_PREFIX, %(default)s)",
     )
     top.add_argument(
         "--subnet", default=os.environ.get("OPS_LAB_SUBNET"),
@@ -91,7 +93,7 @@ def become_root(arguments: argparse.Namespace, argv: Sequence[str]) -> None:
         return
     keep = ["--prefix", arguments.prefix, *(["--subnet", arguments.subnet] if arguments.subnet else [])]
     preserved = f"--preserve-env={','.join(ENVIRONMENT)}"
-    os.execvp("sudo", ["sudo", preserved, sys.executable, str(PROGRAM), *keep, *argv])
+    os.execvp("sudo", ["sudo", preserved, sys.executable, str(PROGRAM), *keep, *argv])  # noqa: S606 - this process ends here
 
 
 def make_estate(prefix: str, subnet: str | None) -> Estate:
@@ -128,7 +130,14 @@ def cmd_status(lab: Lab, arguments: argparse.Namespace) -> None:
     def row(host: str, site: str) -> dict[str, str]:
         entry = containers.get(host)
         if entry is None:
-            return {"host": host, "site": site, "state": "missing", "address": lab.estate.address(host), "systemd": "-", "since": "-"}
+            return {
+                "host": host,
+                "site": site,
+                "state": "missing",
+                "address": lab.estate.address(host),
+                "systemd": "-",
+                "since": "-",
+            }
         running = entry["State"] == "running"
         systemd = "-"
         if running:
@@ -137,7 +146,14 @@ def cmd_status(lab: Lab, arguments: argparse.Namespace) -> None:
         since = entry["StartedAt"] if running or entry["State"] == "paused" else entry["ExitedAt"]
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(since)) if since > 0 else "-"
         address = lab.estate.address(host)
-        return {"host": host, "site": site, "state": entry["State"], "address": address, "systemd": systemd, "since": stamp}
+        return {
+            "host": host,
+            "site": site,
+            "state": entry["State"],
+            "address": address,
+            "systemd": systemd,
+            "since": stamp,
+        }
 
     rows = in_parallel(lambda host: row(host.name, host.site), HOSTS)
     if arguments.json:
@@ -157,9 +173,18 @@ def cmd_ssh(lab: Lab, arguments: argparse.Namespace) -> None:
     if not (estate.state / "known_hosts").exists():
         raise LabRefused(f"The lab '{estate.prefix}' does not exist; build it with: lab up")
     options = ["-i", str(estate.keys / ADMIN_USER), "-o", f'UserKnownHostsFile="{estate.state / "known_hosts"}"']
-    options += ["-o", "StrictHostKeyChecking=yes", "-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=5", "-o", "LogLevel=ERROR"]
+    options += [
+        "-o",
+        "StrictHostKeyChecking=yes",
+        "-o",
+        "IdentitiesOnly=yes",
+        "-o",
+        "ConnectTimeout=5",
+        "-o",
+        "LogLevel=ERROR",
+    ]
     remote = arguments.remote[1:] if arguments.remote[:1] == ["--"] else arguments.remote
-    os.execvp("ssh", ["ssh", *options, f"{ADMIN_USER}@{estate.address(arguments.host)}", *remote])
+    os.execvp("ssh", ["ssh", *options, f"{ADMIN_USER}@{estate.address(arguments.host)}", *remote])  # noqa: S606 - this process ends here
 
 
 def cmd_snapshot(lab: Lab, arguments: argparse.Namespace) -> None:
@@ -186,7 +211,17 @@ def cmd_fault(lab: Lab, arguments: argparse.Namespace) -> None:
     options = _faults.parse_options(arguments.set)
     for record, fresh in _faults.make(lab.podman, lab.estate, arguments.name, arguments.targets, options):
         if arguments.json:
-            print(json.dumps({"name": record.name, "targets": record.targets, "at": record.at, "undo": record.undo, "fresh": fresh}))
+            print(
+                json.dumps(
+                    {
+                        "name": record.name,
+                        "targets": record.targets,
+                        "at": record.at,
+                        "undo": record.undo,
+                        "fresh": fresh,
+                    }
+                )
+            )
         else:
             text = "in effect" if fresh else f"was already in effect since {record.at}"
             lab.console.say(f"{record.name} {' '.join(record.targets)}: {text}")
@@ -226,9 +261,17 @@ class Lab:
 
 
 COMMANDS: dict[str, Callable[[Lab, argparse.Namespace], None]] = {
-    "up": cmd_up, "down": cmd_down, "status": cmd_status, "ssh": cmd_ssh, "snapshot": cmd_snapshot, "restore": cmd_restore,
-    "fault": cmd_fault, "heal": cmd_heal, "power": cmd_power, "destroy": cmd_destroy,
-}  # fmt: skip
+    "up": cmd_up,
+    "down": cmd_down,
+    "status": cmd_status,
+    "ssh": cmd_ssh,
+    "snapshot": cmd_snapshot,
+    "restore": cmd_restore,
+    "fault": cmd_fault,
+    "heal": cmd_heal,
+    "power": cmd_power,
+    "destroy": cmd_destroy,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -79,14 +79,16 @@ class Estate:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9]{0,9}", self.prefix):
             raise LabRefused(
-                f"The prefix '{self.prefix}' is not usable; choose 1 to 10 lower-case letters and digits, a letter first."
+                f"The prefix '{self.prefix}' cannot be used; take 1 to 10 small letters and digits, first a letter."
             )
         try:
             network = ipaddress.ip_network(f"{self.subnet}.0.0/16")
         except ValueError:
             network = None
         if network is None or not network.is_private:
-            raise LabRefused(f"The subnet '{self.subnet}' is not two octets of a private network; give for example 10.83.")
+            raise LabRefused(
+                f"The subnet '{self.subnet}' is not two octets of a private network; give for example 10.83."
+            )
 
     @property
     def network(self) -> ipaddress.IPv4Network:
@@ -154,7 +156,9 @@ def get_host(name: str) -> Host:
     for host in HOSTS:
         if host.name == name:
             return host
-    raise LabRefused(f"There is no host '{name}' in the estate; choose one of {', '.join(host.name for host in HOSTS)}.")
+    raise LabRefused(
+        f"There is no host '{name}' in the estate; choose one of {', '.join(host.name for host in HOSTS)}."
+    )
 
 
 def get_site(name: str) -> list[str]:

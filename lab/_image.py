@@ -166,7 +166,9 @@ def ensure(podman: Podman, estate: Estate, console: Console) -> str:
 def _debootstrap(directory: Path) -> Path:
     """Make the root file system as a tar file in the directory and return its path."""
     if not KEYRING.exists():
-        raise LabError(f"{KEYRING} is missing, so Debian's packages cannot be proved; run: apt-get install debian-archive-keyring")
+        raise LabError(
+            f"{KEYRING} is missing, so Debian's packages cannot be proved; run: apt-get install debian-archive-keyring"
+        )
     hook = directory / "setup.sh"
     hook.write_text(SETUP, encoding="utf-8")
     hook.chmod(0o755)
@@ -183,7 +185,7 @@ def _debootstrap(directory: Path) -> Path:
         "--dpkgopt=path-exclude=/usr/share/man/*",
         "--dpkgopt=path-exclude=/usr/share/locale/*",
         "--aptopt=Acquire::Languages none",
-        f"--customize-hook={hook} \"$1\"",
+        f'--customize-hook={hook} "$1"',
         # The package lists and the downloaded archives are what this image is for.
         "--skip=cleanup/apt",
         SUITE,

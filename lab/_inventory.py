@@ -12,7 +12,6 @@ import os
 import secrets
 import shutil
 import string
-import sys
 from pathlib import Path
 
 from ._console import LabError, LabRefused
@@ -22,6 +21,7 @@ from ._pki import REPORT_SIGNER, STAND_INS, public_key
 TEMPLATES = Path(__file__).resolve().parent / "inventory"
 HEADER = "# Written by the lab; edits are lost at the next `lab up`. The templates are in lab/inventory/.\n"
 PRIVATE_FILES = ("secrets.yml",)
+MULTIPLEX = "-o ControlMaster=auto -o ControlPersist=10m -o ServerAliveInterval=5 -o ServerAliveCountMax=3"
 CONTROL_PATH = "%(directory)s/%%h"
 
 
@@ -53,7 +53,9 @@ def write(estate: Estate, program: Path) -> list[Path]:
         try:
             text = string.Template(template.read_text(encoding="utf-8")).substitute(values)
         except (KeyError, ValueError) as error:
-            raise LabError(f"The template {template.relative_to(TEMPLATES)} holds an unknown placeholder: {error}.") from error
+            raise LabError(
+                f"The template {template.relative_to(TEMPLATES)} holds an unknown placeholder: {error}."
+            ) from error
         written.append(_write(target, HEADER + text, private=template.name in PRIVATE_FILES))
     _write(estate.inventory / ".gitignore", "*\n")
     _write(store_file, json.dumps(store, indent=2, sort_keys=True) + "\n", private=True)
@@ -74,7 +76,7 @@ def _write(path: Path, text: str, *, private: bool = False) -> Path:
 def lab_command(estate: Estate, program: Path, *arguments: str) -> list[str]:
     """Return the argument list that runs this lab from anywhere."""
     return [
-        sys.executable or "python3", str(program), "--quiet", "--prefix", estate.prefix, "--subnet", estate.subnet, *arguments,
+        "python3", str(program), "--quiet", "--prefix", estate.prefix, "--subnet", estate.subnet, *arguments,
     ]  # fmt: skip
 
 
@@ -93,7 +95,7 @@ def _values(estate: Estate, program: Path) -> dict[str, str]:
 
 
 def hosts_text(estate: Estate, program: Path) -> str:
-    """Return hosts.yml: every host with its address and its power switch, then the groups.
+    """Return hosts.yml: every host with its address, then the groups with connection and power switch.
 
     The connection belongs to the groups `estate` and `outside`, not to `all`: plays on the controller itself must not
     become root.
@@ -101,38 +103,53 @@ def hosts_text(estate: Estate, program: Path) -> str:
     lines = ["all:", "  hosts:"]
     for host in HOSTS:
         lines += [f"    {host.name}:", f"      ansible_host: {estate.address(host.name)}"]
-        for action in ("on", "off", "status"):
-            argv = json.dumps(lab_command(estate, program, "power", action, host.name))
-            lines.append(f"      fence_power_{action}: {argv}")
     lines += ["  children:", "    estate:", "      children:"]
     lines += [f"        {site}: {{}}" for site in ESTATE_SITES]
-    lines += ["      vars:", *connection_lines(estate)]
+    variables = ["      vars:", *variable_lines({**connection(estate), **power_switch(estate, program)})]
+    lines += variables
     for group, members in GROUPS.items():
         lines += [f"    {group}:", "      hosts:"]
         lines += [f"        {member}: {{}}" for member in members]
         if group == OUTSIDE:
-            lines += ["      vars:", *connection_lines(estate)]
+            lines += variables
     return "\n".join(lines) + "\n"
 
 
-def connection_lines(estate: Estate) -> list[str]:
-    """Return the ssh variables of a group: pinned host keys, the lab's key, one connection kept per host."""
+def variable_lines(variables: dict[str, object]) -> list[str]:
+    """Return variables of a group as lines of hosts.yml; a JSON value is a YAML value."""
+    return [f"        {name}: {json.dumps(value)}" for name, value in variables.items()]
+
+
+def power_switch(estate: Estate, program: Path) -> dict[str, object]:
+    """Return the argument lists that switch a host's power from outside it."""
+    return {
+        f"fence_power_{action}": lab_command(estate, program, "power", action, "{{ inventory_hostname }}")
+        for action in ("on", "off", "status")
+    }
+
+
+def connection(estate: Estate) -> dict[str, object]:
+    """Return the ssh variables: pinned host keys, the lab's key, one connection kept per host."""
     common = f"-o 'UserKnownHostsFile=\"{estate.state / 'known_hosts'}\"' " + " ".join(
         f"-o {option}"
-        for option in ("GlobalKnownHostsFile=/dev/null", "StrictHostKeyChecking=yes", "IdentitiesOnly=yes", "ConnectTimeout=5")
+        for option in (
+            "GlobalKnownHostsFile=/dev/null",
+            "StrictHostKeyChecking=yes",
+            "IdentitiesOnly=yes",
+            "ConnectTimeout=5",
+        )
     )
-    variables = {
+    return {
         "ansible_user": ADMIN_USER,
         "ansible_become": True,
         "ansible_ssh_private_key_file": str(estate.keys / ADMIN_USER),
         "ansible_ssh_common_args": common,
-        "ansible_ssh_args": "-o ControlMaster=auto -o ControlPersist=10m -o ServerAliveInterval=5 -o ServerAliveCountMax=3",
+        "ansible_ssh_args": MULTIPLEX,
         "ansible_control_path_dir": str(estate.control_dir),
         "ansible_control_path": CONTROL_PATH,
         "ansible_ssh_pipelining": True,
         "ansible_python_interpreter": "/usr/bin/python3",
     }
-    return [f"        {name}: {json.dumps(value)}" for name, value in variables.items()]
 
 
 def make_control_dir(estate: Estate) -> None:

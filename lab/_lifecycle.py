@@ -42,7 +42,9 @@ def exclusive(estate: Estate) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise LabRefused(f"Another command is at work on the lab '{estate.prefix}'; wait until it has ended.") from error
+            raise LabRefused(
+                f"Another command is at work on the lab '{estate.prefix}'; wait until it has ended."
+            ) from error
         yield
 
 
@@ -54,7 +56,9 @@ def check_owner(podman: Podman, estate: Estate) -> None:
     for entry in podman.containers().values():
         root = entry["Labels"].get(f"{LABEL}.root", "")
         if root != str(estate.root):
-            raise LabRefused(f"The lab '{estate.prefix}' belongs to the checkout {root}; use another --prefix or destroy it there.")
+            raise LabRefused(
+                f"The lab '{estate.prefix}' belongs to the checkout {root}; use another --prefix or destroy it there."
+            )
 
 
 def missing_hosts(podman: Podman) -> tuple[list[str], list[str]]:
@@ -119,7 +123,7 @@ def create_host(podman: Podman, estate: Estate, host: str, image: str) -> None:
         "--no-hosts", "--log-driver", "none", "--restart", "no", "--stop-timeout", str(STOP_SECONDS),
         "--volume", f"{estate.volume(host)}:/var/log/journal", image, "/sbin/init",
     )  # fmt: skip
-    podman.run("cp", "-", f"{estate.container(host)}:/", data=identity(estate, host))
+    podman.run("cp", "--archive=false", "-", f"{estate.container(host)}:/", data=identity(estate, host))
 
 
 def mac_address(address: str) -> str:
@@ -129,7 +133,7 @@ def mac_address(address: str) -> str:
 
 def identity(estate: Estate, host: str) -> bytes:
     """Return a tar file with what makes a host itself: host keys, machine id and the operator's key."""
-    source = estate.state / "hosts" / host / "ssh_host_ed25519_key"
+    source = _pki.host_key(estate, host)
     machine_id = hashlib.md5(f"{estate.prefix}/{host}".encode(), usedforsecurity=False).hexdigest()
     files = [
         ("etc/ssh/ssh_host_ed25519_key", source.read_bytes(), 0o600, 0),
@@ -171,7 +175,9 @@ def wait_ssh(estate: Estate, hosts: Sequence[str], seconds: float = READY_SECOND
     while silent:
         silent = [host for host in silent if not answers_ssh(estate.address(host))]
         if silent and time.monotonic() > deadline:
-            raise LabError(f"{', '.join(silent)} did not answer on port 22 within {seconds:.0f} s; look with: lab status")
+            raise LabError(
+                f"{', '.join(silent)} did not answer on port 22 within {seconds:.0f} s; look with: lab status"
+            )
         if silent:
             time.sleep(0.2)
 
@@ -192,7 +198,10 @@ def forget_connections(estate: Estate, hosts: Sequence[str]) -> None:
         control = estate.control_dir / estate.address(host)
         if control.exists():
             subprocess.run(
-                ["ssh", "-o", f"ControlPath={control}", "-O", "exit", host], capture_output=True, check=False, timeout=10
+                ["ssh", "-o", f"ControlPath={control}", "-O", "exit", host],
+                capture_output=True,
+                check=False,
+                timeout=10,
             )
             control.unlink(missing_ok=True)
 
@@ -224,14 +233,18 @@ def provision(estate: Estate, console: Console) -> None:
     own = estate.root / ".venv" / "bin" / "ansible-playbook"
     program = str(own) if own.exists() else shutil.which("ansible-playbook")
     if program is None:
-        raise LabRefused("There is no ansible-playbook in .venv or on the PATH; make it with `make venv` or use: lab up --no-provision")
+        raise LabRefused(
+            "There is no ansible-playbook in .venv or on the PATH; run `make venv`, or: lab up --no-provision"
+        )
     if not playbook.exists():
         raise LabRefused(f"{playbook} does not exist; use: lab up --no-provision")
     command = [program, "-i", str(estate.inventory / "hosts.yml"), str(playbook)]
     with console.step("provisioning by playbooks/site.yml"):
         done = run_as_owner(command, estate.root)
     if done != 0:
-        raise LabError(f"Provisioning failed with exit code {done}; read the first failed task above, mend it and run: lab up")
+        raise LabError(
+            f"Provisioning failed with exit code {done}; read the first failed task above, mend it and run: lab up"
+        )
 
 
 def run_as_owner(command: Sequence[str], directory: Path) -> int:

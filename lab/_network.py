@@ -43,7 +43,7 @@ def check_subnet(podman: Podman, estate: Estate) -> None:
                 ours.add(network)
             elif network.overlaps(estate.network):
                 raise LabRefused(
-                    f"The subnet {estate.network} is taken by the podman network '{entry['name']}'; give another one with --subnet."
+                    f"The subnet {estate.network} belongs to the podman network '{entry['name']}'; use another --subnet."
                 )
     for route in json.loads(command("ip", "-json", "-4", "route", "show", "table", "main") or "[]"):
         if route["dst"] == "default":
@@ -98,7 +98,10 @@ def addresses(estate: Estate, end: str) -> tuple[list[str], list[str]]:
 def isolation_rules(estate: Estate, target: str) -> list[str]:
     """Return the rules that cut a site or host from everything else, this machine included."""
     inside = "{ " + ", ".join(addresses(estate, target)[0]) + " }"
-    return [f"ip saddr {inside} ip daddr != {inside} counter drop", f"ip daddr {inside} ip saddr != {inside} counter drop"]
+    return [
+        f"ip saddr {inside} ip daddr != {inside} counter drop",
+        f"ip daddr {inside} ip saddr != {inside} counter drop",
+    ]
 
 
 def link_rules(estate: Estate, one: str, other: str) -> list[str]:
@@ -112,7 +115,8 @@ def link_rules(estate: Estate, one: str, other: str) -> list[str]:
 def _drop_tables(estate: Estate) -> str:
     # Declaring a table before deleting it makes the deletion safe when it does not exist.
     return "".join(
-        f"table {family} {estate.nft_table} {{}}\ndelete table {family} {estate.nft_table}\n" for family in ("inet", "bridge")
+        f"table {family} {estate.nft_table} {{}}\ndelete table {family} {estate.nft_table}\n"
+        for family in ("inet", "bridge")
     )
 
 
@@ -143,9 +147,7 @@ def apply(estate: Estate, cuts: Iterable[Sequence[str]]) -> None:
 
 def is_loaded(estate: Estate) -> bool:
     """Return whether the lab's table is there (it is lost when this machine restarts)."""
-    done = subprocess.run(
-        ["nft", "list", "table", "inet", estate.nft_table], capture_output=True, check=False
-    )
+    done = subprocess.run(["nft", "list", "table", "inet", estate.nft_table], capture_output=True, check=False)
     return done.returncode == 0
 
 

@@ -69,7 +69,7 @@ def ensure(estate: Estate) -> None:
     _ensure_ca(estate)
     for host in HOSTS:
         _ensure_host_certificate(estate, host.name)
-        _ensure_ssh_key(estate.state / "hosts" / host.name / "ssh_host_ed25519_key", host.name)
+        _ensure_ssh_key(host_key(estate, host.name), host.name)
     _ensure_ssh_key(estate.keys / ADMIN_USER, f"{ADMIN_USER}@{estate.prefix}")
     for name in (*STAND_INS, REPORT_SIGNER):
         _ensure_ssh_key(estate.keys / name, name)
@@ -98,7 +98,7 @@ def _ensure_host_certificate(estate: Estate, host: str) -> None:
     _ensure_key(estate.pki / f"{host}.key")
     certificate = estate.pki / f"{host}.crt"
     if not certificate.exists():
-        now = datetime.datetime.now(tz=datetime.timezone.utc)
+        now = datetime.datetime.now(tz=datetime.UTC)
         # A minute of slack: a client whose clock is a little behind must accept a new certificate.
         sign(estate, host, certificate, now - datetime.timedelta(minutes=1), now + datetime.timedelta(days=HOST_DAYS))
 
@@ -125,7 +125,7 @@ def sign(estate: Estate, host: str, target: Path, begin: datetime.datetime, end:
 
 def expired_certificate(estate: Estate, host: str) -> bytes:
     """Return a certificate of the host's own key that ended an hour ago."""
-    now = datetime.datetime.now(tz=datetime.timezone.utc)
+    now = datetime.datetime.now(tz=datetime.UTC)
     with tempfile.TemporaryDirectory() as directory:
         target = Path(directory) / "expired.crt"
         sign(estate, host, target, now - datetime.timedelta(days=2), now - datetime.timedelta(hours=1))
@@ -138,22 +138,25 @@ def _ensure_ssh_key(path: Path, comment: str) -> None:
         _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path))
 
 
+def host_key(estate: Estate, host: str) -> Path:
+    """Return where the ssh host key of a host is kept."""
+    return estate.state / "hosts" / host / "ssh_host_ed25519_key"
+
+
 def public_key(path: Path) -> str:
     """Return type and key of the public half, without its comment."""
     return " ".join(Path(f"{path}.pub").read_text(encoding="utf-8").split()[:2])
 
 
 def _write_known_hosts(estate: Estate) -> None:
-    lines = [
-        f"{host.name},{estate.address(host.name)} {public_key(estate.state / 'hosts' / host.name / 'ssh_host_ed25519_key')}\n"
-        for host in HOSTS
-    ]
+    lines = [f"{host.name},{estate.address(host.name)} {public_key(host_key(estate, host.name))}\n" for host in HOSTS]
     (estate.state / "known_hosts").write_text("".join(lines), encoding="utf-8")
 
 
 def _write_allowed_signers(estate: Estate) -> None:
     lines = [
-        f'{name} namespaces="{SIGNATURE_NAMESPACE}" {public_key(estate.keys / name)}\n' for name in (*STAND_INS, REPORT_SIGNER)
+        f'{name} namespaces="{SIGNATURE_NAMESPACE}" {public_key(estate.keys / name)}\n'
+        for name in (*STAND_INS, REPORT_SIGNER)
     ]
     (estate.keys / "allowed_signers").write_text("".join(lines), encoding="utf-8")
 

@@ -54,14 +54,18 @@ def check_machine(*, programs: Iterable[str] = tuple(REQUIRED_PROGRAMS)) -> None
     """
     wanted = list(programs)
     if cgroup_version() == 1 and "podman" in wanted and not shutil.which("runc"):
-        raise LabRefused("This machine has cgroup version 1, where systemd containers need runc; run: apt-get install runc")
+        raise LabRefused(
+            "This machine has cgroup version 1, where systemd containers need runc; run: apt-get install runc"
+        )
     missing = [name for name in wanted if not shutil.which(name)]
     if missing:
         packages = " ".join(sorted({REQUIRED_PROGRAMS[name] for name in missing}))
-        raise LabRefused(f"The lab needs {', '.join(missing)}, not found on this machine; run: apt-get install {packages}")
+        raise LabRefused(
+            f"The lab needs {', '.join(missing)}, not found on this machine; run: apt-get install {packages}"
+        )
     if os.geteuid() != 0:
         raise LabRefused(
-            "Rootless podman cannot build networks with fixed addresses and cuts; run the lab as root or allow sudo without password."
+            "Rootless podman cannot give hosts fixed addresses and cut links; run the lab as root or through sudo."
         )
 
 
@@ -74,9 +78,7 @@ def check_disk(*paths: Path) -> None:
         existing = next(parent for parent in (path, *path.parents) if parent.exists())
         free = shutil.disk_usage(existing).free
         if free < MINIMUM_FREE_BYTES:
-            raise LabRefused(
-                f"Only {free / 1000**3:.1f} GB are free at {existing}; the lab needs {MINIMUM_FREE_BYTES // 1000**3} GB: make room first."
-            )
+            raise LabRefused(f"Only {free / 1000**3:.1f} GB are free at {existing}; make room, the lab needs 6 GB.")
 
 
 class Podman:
@@ -110,7 +112,9 @@ class Podman:
                 command, input=data, capture_output=True, timeout=timeout, check=False, env=self.environment
             )
         except subprocess.TimeoutExpired as error:
-            raise LabError(f"podman {arguments[0]} did not finish within {timeout:.0f} s; look at: podman ps -a") from error
+            raise LabError(
+                f"podman {arguments[0]} did not finish within {timeout:.0f} s; look at: podman ps -a"
+            ) from error
 
     def run(self, *arguments: str, data: bytes | None = None, timeout: float = 600) -> str:
         """Run podman, insist on success and return its standard output."""

@@ -47,7 +47,9 @@ def take(podman: Podman, estate: Estate, console: Console, name: str) -> None:
     """
     target = folder(estate, name)
     if faults := _records.load(estate):
-        raise LabRefused(f"The fault {faults[0].name} {' '.join(faults[0].targets)} is in effect; undo it first with: lab heal --all")
+        raise LabRefused(
+            f"The fault {faults[0].name} {' '.join(faults[0].targets)} is in effect; undo it first with: lab heal --all"
+        )
     target.mkdir(parents=True, exist_ok=True)
     (target / "manifest.json").unlink(missing_ok=True)
     with console.step("shutting all hosts down"):
@@ -63,11 +65,13 @@ def take(podman: Podman, estate: Estate, console: Console, name: str) -> None:
 
 
 def _now() -> str:
-    return datetime.datetime.now(tz=datetime.timezone.utc).isoformat(timespec="seconds")
+    return datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="seconds")
 
 
 def _keep(podman: Podman, estate: Estate, host: str, name: str) -> None:
-    podman.run("commit", "--quiet", "--format", "oci", "--pause=false", estate.container(host), image_name(estate, host, name))
+    podman.run(
+        "commit", "--quiet", "--format", "oci", "--pause=false", estate.container(host), image_name(estate, host, name)
+    )
     podman.run("volume", "export", "--output", str(folder(estate, name) / f"{host}.tar"), estate.volume(host))
 
 
@@ -82,7 +86,9 @@ def read_manifest(estate: Estate, name: str) -> dict[str, Any]:
         raise LabRefused(f"There is no snapshot '{name}' of the lab '{estate.prefix}' (present: {present}).")
     manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if manifest["subnet"] != estate.subnet:
-        raise LabRefused(f"The snapshot '{name}' was taken with the subnet {manifest['subnet']}; give it with --subnet.")
+        raise LabRefused(
+            f"The snapshot '{name}' was taken with the subnet {manifest['subnet']}; give it with --subnet."
+        )
     return manifest
 
 
@@ -94,7 +100,9 @@ def restore(podman: Podman, estate: Estate, console: Console, name: str) -> None
     read_manifest(estate, name)
     for host in ALL_HOSTS:
         if podman.try_run("image", "exists", image_name(estate, host, name)).returncode != 0:
-            raise LabRefused(f"The snapshot '{name}' lacks the image of {host}; take a new one with: lab snapshot {name}")
+            raise LabRefused(
+                f"The snapshot '{name}' lacks the image of {host}; take a new one with: lab snapshot {name}"
+            )
     with console.step("removing the present hosts"):
         remove_hosts(podman, estate, list(podman.containers()))
     _records.forget_all(estate)

@@ -1,0 +1,234 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Faults of whole hosts, of the network, of a service and of a file system's space."""
+
+from __future__ import annotations
+
+from . import _network, _power
+from ._console import LabRefused
+from ._estate import get_site
+from ._fault import Bench, Fault, host_target, site_target
+from ._podman import in_parallel
+from ._records import Record
+
+MEGABYTE = 1024 * 1024
+FILLER = ".lab-filler"
+
+
+def _kill(bench: Bench, record: Record, hosts: list[str]) -> None:
+    # What this fault killed is what its undoing switches on again, also when it is made twice.
+    killed = _power.kill_hosts(bench.podman, bench.estate, hosts)
+    record.undo["killed"] = sorted({*record.undo.get("killed", []), *killed})
+
+
+def _make_host_kill(bench: Bench, record: Record, settings: dict[str, str]) -> None:
+    del settings
+    _kill(bench, record, record.targets)
+
+
+def _make_site_kill(bench: Bench, record: Record, settings: dict[str, str]) -> None:
+    del settings
+    _kill(bench, record, get_site(record.targets[0]))
+
+
+def _heal_kill(bench: Bench, record: Record) -> str:
+    killed = record.undo.get("killed", [])
+    in_parallel(lambda host: _power.power_on(bench.podman, bench.estate, host), killed)
+    return f"{', '.join(killed) or 'no host'} switched on"
+
+
+def _make_freeze(bench: Bench, record: Record, settings: dict[str, str]) -> None:
+    del settings
+    host = record.targets[0]
+    state = bench.podman.states().get(host)
+    if state == "paused":
+        return
+    bench.require_running(host)
+    bench.podman.run("pause", bench.estate.container(host))
+
+
+def _heal_freeze(bench: Bench, record: Record) -> str:
+    host = record.targets[0]
+    if bench.podman.states().get(host) != "paused":
+        return f"{host} was no longer frozen"
+    bench.podman.run("unpause", bench.estate.container(host))
+    return ""
+
+
+def _make_cut(bench: Bench, record: Record, settings: dict[str, str]) -> None:
+    del settings
+    record.undo["rules"] = _network.isolation_rules(bench.estate, record.targets[0])
+    _load_with(bench, record)
+
+
+def _make_link_cut(bench: Bench, record: Record, settings: dict[str, str]) -> None:
+    del settings
+    record.undo["rules"] = _network.link_rules(bench.estate, record.targets[0], record.targets[1])
+    _load_with(bench, record)
+
+
+def _load_with(bench: Bench, record: Record) -> None:
+    bench.save(record)
+    bench.load_cuts()
+
+
+def _heal_cut(bench: Bench, record: Record) -> str:
+    record.undo.pop("rules", None)
+    _load_with(bench, record)
+    return ""
+
+
+def _make_service_stop(bench: Bench, record: Record, settings: dict[str, str]) -> None:
+    del settings
+    host, unit = record.targets
+    bench.require_running(host)
+    if not bench.is_active(host, unit):
+        raise LabRefused(
+            f"{unit} is not running on {host}, so there is nothing to stop; look at: lab ssh {host} systemctl status"
+        )
+    bench.podman.execute(host, "systemctl", "stop", unit)
+
+
+def _heal_service_stop(bench: Bench, record: Record) -> str:
+    host, unit = record.targets
+    bench.podman.execute(host, "systemctl", "start", unit)
+    return ""
+
+
+def _make_disk_full(bench: Bench, record: Record, settings: dict[str, str]) -> None:
+    host, path = record.targets
+    left, unit = int(settings["leave_mb"]), settings["unit"]
+    bench.require_running(host)
+    facts = bench.ask(host, "usage", path=path)
+    if bench.podman.try_run("exec", bench.estate.container(host), "mountpoint", "-q", path).returncode == 0:
+        raise LabRefused(f"{path} on {host} is already a file system of its own; undo the fault that made it first.")
+    record.undo.update(unit=unit, mounted=False)
+    bench.save(record)
+    size = facts["bytes"] + (left + 8) * MEGABYTE
+    flags = f"size={size},mode={facts['mode']},uid={facts['uid']},gid={facts['gid']}"
+    # The containers share the disk of this machine, so the directory gets a small file system of its own, which is
+    # then filled; the fill is what the fault is, the file system only keeps it off everybody else.
+    steps = [
+        f"mkdir -p /run/lab-full && mount -t tmpfs -o {flags} lab-full /run/lab-full",
+        'cp -a "$1/." /run/lab-full/ && mount --move /run/lab-full "$1"',
+        f'free=$(df --output=avail -B1 "$1" | tail -n 1) && fallocate -l $((free - {left * MEGABYTE})) "$1/{FILLER}"',
+    ]
+    with bench.stopped(host, unit):
+        bench.podman.execute(host, "sh", "-ec", "\n".join(steps), "sh", path)
+        record.undo["mounted"] = True
+
+
+def _heal_disk_full(bench: Bench, record: Record) -> str:
+    host, path = record.targets
+    if not record.undo.get("mounted"):
+        return "it was never filled"
+    bench.require_running(host)
+    if bench.podman.try_run("exec", bench.estate.container(host), "mountpoint", "-q", path).returncode != 0:
+        return f"{host} was switched off meanwhile: {path} is as it was before the fault"
+    steps = [
+        f'rm -f "$1/{FILLER}"',
+        'mkdir -p /run/lab-full && mount --bind "$1" /run/lab-full && umount -l "$1"',
+        # The files written since go below; those removed since must not come back.
+        'find "$1" -mindepth 1 -delete && cp -a /run/lab-full/. "$1/"',
+        "umount -l /run/lab-full && rmdir /run/lab-full",
+    ]
+    with bench.stopped(host, record.undo["unit"]):
+        bench.podman.execute(host, "sh", "-ec", "\n".join(steps), "sh", path)
+    return ""
+
+
+def _absolute(path: str) -> str:
+    if not path.startswith("/") or path in ("/", "/run", "/proc", "/sys", "/dev"):
+        raise LabRefused(f"'{path}' is not a directory that can be filled; give the absolute path of a data directory.")
+    return path.rstrip("/")
+
+
+FAULTS = (
+    Fault(
+        name="host-kill",
+        title="power is cut, memory is lost",
+        undo="power on",
+        usage="HOST...",
+        kinds=(host_target,),
+        each=True,
+        make=_make_host_kill,
+        heal=_heal_kill,
+        repeatable=True,
+    ),
+    Fault(
+        name="host-freeze",
+        title="all processes stand still",
+        undo="they go on",
+        usage="HOST...",
+        kinds=(host_target,),
+        each=True,
+        make=_make_freeze,
+        heal=_heal_freeze,
+        repeatable=True,
+    ),
+    Fault(
+        name="site-kill",
+        title="all hosts of a site lose power",
+        undo="power on of those it killed",
+        usage="SITE...",
+        kinds=(site_target,),
+        each=True,
+        make=_make_site_kill,
+        heal=_heal_kill,
+        repeatable=True,
+    ),
+    Fault(
+        name="site-cut",
+        title="a site loses every link, the controller's too",
+        undo="links back",
+        usage="SITE...",
+        kinds=(site_target,),
+        each=True,
+        make=_make_cut,
+        heal=_heal_cut,
+        repeatable=True,
+    ),
+    Fault(
+        name="host-cut",
+        title="a host loses every link",
+        undo="links back",
+        usage="HOST...",
+        kinds=(host_target,),
+        each=True,
+        make=_make_cut,
+        heal=_heal_cut,
+        repeatable=True,
+    ),
+    Fault(
+        name="link-cut",
+        title="two hosts or sites cannot reach one another",
+        undo="link back",
+        usage="END END (host, site or controller)",
+        kinds=(_network.check_end, _network.check_end),
+        unordered=True,
+        make=_make_link_cut,
+        heal=_heal_cut,
+        repeatable=True,
+    ),
+    Fault(
+        name="service-stop",
+        title="a systemd unit is stopped",
+        undo="started",
+        usage="HOST UNIT",
+        kinds=(host_target, str),
+        make=_make_service_stop,
+        heal=_heal_service_stop,
+    ),
+    Fault(
+        name="disk-full",
+        title="the file system of a directory is filled",
+        undo="space back, files kept",
+        usage="HOST DIRECTORY",
+        kinds=(host_target, _absolute),
+        make=_make_disk_full,
+        heal=_heal_disk_full,
+        options={
+            "leave_mb": ("1", "megabytes left free"),
+            "unit": ("", "systemd unit to stop while the directory is moved (needed for a database)"),
+        },
+    ),
+)
