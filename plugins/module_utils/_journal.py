@@ -243,7 +243,8 @@ def plan_lines(plan: list[dict[str, Any]]) -> list[str]:
     lines = []
     for place, item in enumerate(plan, start=1):
         facts = [item["actor"]] if item.get("actor") else []
-        facts.append(f"expected {_duration(item['expected_s'])}" if item.get("expected_s") is not None else "not timed yet")
+        timed = item.get("expected_s") is not None
+        facts.append(f"expected {_duration(item['expected_s'])}" if timed else "not timed yet")
         facts += [f"deadline {_duration(item['deadline_s'])}"] if item.get("deadline_s") else []
         facts += ["DESTRUCTIVE"] if item.get("destructive") else []
         name = f"{item.get('item') or '-':<6} {_printable(item.get('title') or item['id'])}"
@@ -255,6 +256,8 @@ def plan_lines(plan: list[dict[str, Any]]) -> list[str]:
 
 
 def _duration(seconds: float) -> str:
+    if seconds < 1:
+        return "under 1 s"
     if seconds < 10 and seconds != int(seconds):
         return f"{seconds:.1f} s"
     if seconds < 120:
