@@ -15,6 +15,7 @@ DEFAULT_PREFIX = "ops"
 DEFAULT_SUBNET = "10.83"
 ADMIN_USER = "ops"
 LABEL = "ccobservatory.lab"
+IMAGE = "localhost/ccobservatory-lab"
 
 # Site name -> (suffix of the podman network, third octet of its subnet).
 NETWORKS = {"site_a": ("a", 1), "site_b": ("b", 2), "vault": ("v", 3)}

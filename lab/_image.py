@@ -16,10 +16,9 @@ import tempfile
 from pathlib import Path
 
 from ._console import Console, LabError
-from ._estate import ADMIN_USER, Estate
+from ._estate import ADMIN_USER, IMAGE, Estate
 from ._podman import Podman, check_disk
 
-REPOSITORY = "localhost/ccobservatory-lab"
 SUITE = "bookworm"
 DEFAULT_MIRROR = "http://deb.debian.org/debian"
 DEFAULT_SECURITY_MIRROR = "http://deb.debian.org/debian-security"
@@ -139,7 +138,7 @@ def mirrors() -> tuple[str, str]:
 
 def tag() -> str:
     """Return the full name of the image for the present recipe."""
-    return f"{REPOSITORY}:{hashlib.sha256(recipe(*mirrors()).encode()).hexdigest()[:12]}"
+    return f"{IMAGE}:{hashlib.sha256(recipe(*mirrors()).encode()).hexdigest()[:12]}"
 
 
 def ensure(podman: Podman, estate: Estate, console: Console) -> str:
@@ -204,7 +203,7 @@ def _debootstrap(directory: Path) -> Path:
 
 def remove(podman: Podman, console: Console) -> None:
     """Remove all images of the lab that no container uses."""
-    output = podman.run("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={REPOSITORY}")
+    output = podman.run("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={IMAGE}")
     for name in output.split():
         if podman.try_run("rmi", name).returncode != 0:
             console.warn(f"image {name} stays: another lab still uses it")

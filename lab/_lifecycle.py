@@ -19,7 +19,7 @@ from pathlib import Path
 
 from . import _image, _inventory, _network, _pki, _records
 from ._console import Console, LabError, LabRefused
-from ._estate import ADMIN_USER, HOSTS, LABEL, Estate, get_host, owner_ids
+from ._estate import ADMIN_USER, HOSTS, IMAGE, LABEL, Estate, get_host, owner_ids
 from ._podman import Podman, check_disk, in_parallel
 
 CAPABILITIES = "SYS_ADMIN,NET_ADMIN,NET_RAW"
@@ -284,7 +284,7 @@ def destroy(podman: Podman, estate: Estate, console: Console, *, image: bool) ->
         remove_hosts(podman, estate, list(podman.containers()))
         for volume in podman.run("volume", "ls", "--quiet", "--filter", f"label={LABEL}={estate.prefix}").split():
             podman.run("volume", "rm", "--force", volume)
-        pattern = f"reference=localhost/{LABEL}-{estate.prefix}/*"
+        pattern = f"reference={IMAGE}-{estate.prefix}/*"
         for name in podman.run("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", pattern).split():
             podman.run("rmi", "--force", name)
         _network.remove(podman, estate)

@@ -43,7 +43,7 @@ def check_subnet(podman: Podman, estate: Estate) -> None:
                 ours.add(network)
             elif network.overlaps(estate.network):
                 raise LabRefused(
-                    f"The subnet {estate.network} belongs to the podman network '{entry['name']}'; use another --subnet."
+                    f"The subnet {estate.network} belongs to the podman network '{entry['name']}'; use --subnet."
                 )
     for route in json.loads(command("ip", "-json", "-4", "route", "show", "table", "main") or "[]"):
         if route["dst"] == "default":

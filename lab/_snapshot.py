@@ -15,14 +15,14 @@ from typing import Any
 
 from . import _network, _records
 from ._console import Console, LabRefused
-from ._estate import LABEL, Estate
+from ._estate import IMAGE, Estate
 from ._lifecycle import ALL_HOSTS, create_host, remove_hosts, start_hosts, stop_hosts
 from ._podman import Podman, in_parallel
 
 
 def image_name(estate: Estate, host: str, name: str) -> str:
     """Return the image that holds a host in a snapshot."""
-    return f"localhost/{LABEL}-{estate.prefix}/{host}:{name}"
+    return f"{IMAGE}-{estate.prefix}/{host}:{name}"
 
 
 def folder(estate: Estate, name: str) -> Path:
