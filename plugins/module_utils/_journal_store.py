@@ -23,10 +23,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ccobservatory.ops.plugins.module_utils import _utc
 from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import canonical_json, sha256_bytes
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._journal import Parsed, chain, parse, state_of
+from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import compact, iso_ms, now
 
 __all__ = ["JOURNAL", "Owner", "Store", "drills_dir", "expected_seconds", "is_sealed", "unfinished"]
 
@@ -78,7 +78,7 @@ class Store:
             self.folder.mkdir(parents=True, exist_ok=True)
             if self.path.exists():
                 raise OpsError(f"There is a journal at {self.path} already; open it to resume.")
-            entries = chain([], bodies, at=_utc.iso_ms(_utc.now()))
+            entries = chain([], bodies, at=iso_ms(now()))
             self._replace(entries)
             return entries
 
@@ -90,7 +90,7 @@ class Store:
                 raise OpsError(f"The last line of {self.path} is cut short; open the drill again, which records it.")
             if any(entry["event"] == "close" for entry in parsed.entries[-1:]):
                 raise OpsError(f"The journal {self.path} is closed; a closed drill takes no more entries.")
-            added = chain(parsed.entries, bodies, at=_utc.iso_ms(_utc.now()))
+            added = chain(parsed.entries, bodies, at=iso_ms(now()))
             self._write_lines(added)
             return parsed.entries + added
 
@@ -102,7 +102,7 @@ class Store:
         with self._writing():
             parsed = self.read()
             entries = parsed.entries + chain(
-                parsed.entries, _resume_bodies(parsed, plan, header), at=_utc.iso_ms(_utc.now())
+                parsed.entries, _resume_bodies(parsed, plan, header), at=iso_ms(now())
             )
             self._replace(entries)
             return entries
@@ -215,7 +215,7 @@ def new_drill_folder(base: Path, scenario: str) -> Path:
     """Return a folder name for a new drill that no drill has yet."""
     if not _SAFE.match(scenario or ""):
         raise OpsError(f"The scenario name {scenario!r} cannot be a folder; use letters, digits, '.', '_' and '-'.")
-    wanted = f"{_utc.compact(_utc.now())}-{scenario}"
+    wanted = f"{compact(now())}-{scenario}"
     names = (wanted, *(f"{wanted}-{count}" for count in range(2, 100)))
     return next(base / name for name in names if not (base / name).exists())
 

@@ -29,6 +29,8 @@ attributes:
     support: full
   diff_mode:
     support: none
+    details:
+      - What it writes is returned in full.
   idempotent:
     support: none
     details:

@@ -28,6 +28,8 @@ attributes:
       - Nothing is written and nobody is asked; the signer is not known.
   diff_mode:
     support: none
+    details:
+      - What it writes is returned in full.
   idempotent:
     support: full
 options:

@@ -26,6 +26,8 @@ attributes:
       - The content is checked, nothing is written.
   diff_mode:
     support: none
+    details:
+      - What it writes is returned in full.
   idempotent:
     support: none
     details:
@@ -44,7 +46,8 @@ options:
     description:
       - What the record holds. C(schema), C(type), C(environment) and C(id) are filled in where they lack.
       - A record of a backup, a restore or a restore test has C(asset), C(backup) (C(label), C(type), C(source),
-        C(age_s), C(digest), C(size_bytes), C(repo_size_bytes)), C(phases), C(checks) (C(name), C(command), C(expected), C(observed),
+        C(age_s), C(digest), C(size_bytes), C(repo_size_bytes)), C(phases), C(checks) (C(name), C(command), C(expected),
+        C(observed),
         C(result)), C(result) (V(verified), V(differs) or V(could_not_run)), C(host), C(started), C(ended), C(operator)
         and C(collection_version).
       - A record of a drill, an activation or a fail-back is what M(ccobservatory.ops.drill_report) takes.
