@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import _faults, _lifecycle, _network, _power, _records, _snapshot
+from . import _faults, _image, _lifecycle, _network, _power, _records, _snapshot
 from ._console import EXIT_OK, Console, LabError, LabRefused, table
 from ._estate import ADMIN_USER, DEFAULT_PREFIX, DEFAULT_SUBNET, HOSTS, Estate, get_host
 from ._podman import REQUIRED_PROGRAMS, Podman, check_disk, check_machine, in_parallel
@@ -22,6 +22,7 @@ PROGRAM = Path(__file__).resolve().parent / "lab"
 ENVIRONMENT = ("OPS_LAB_MIRROR", "OPS_LAB_SECURITY_MIRROR", "http_proxy", "https_proxy", "no_proxy", "NO_COLOR")
 # Commands that neither read nor change containers.
 WITHOUT_ROOT = ("ssh",)
+BUILDERS = ("up", "image")
 EXAMPLES = """examples:
   lab up                              build, start and provision the whole estate
   lab status                          one line a host
@@ -56,7 +57,10 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     add = commands.add_parser("up", help="build what is missing, start all hosts and provision them")
+    add.add_argument("hosts", nargs="*", metavar="HOST", help="only these hosts, not provisioned")
     add.add_argument("--no-provision", action="store_true", help="stop when the bare hosts answer on ssh")
+    add = commands.add_parser("image", help="build the base image only, when its recipe changed")
+    add.add_argument("--remove", action="store_true", help="remove the images of all recipes instead")
     commands.add_parser("down", help="shut all hosts down; nothing is lost")
     add = commands.add_parser("status", help="show every host")
     add.add_argument("--json", action="store_true", help="print a JSON list")
@@ -106,13 +110,22 @@ def make_estate(prefix: str, subnet: str | None) -> Estate:
 
 
 def cmd_up(lab: Lab, arguments: argparse.Namespace) -> None:
-    """Bring everything up."""
+    """Bring everything up, or only some hosts."""
+    hosts = [get_host(name).name for name in dict.fromkeys(arguments.hosts)]
     with _lifecycle.exclusive(lab.estate):
-        _lifecycle.up(lab.podman, lab.estate, lab.console, PROGRAM)
+        _lifecycle.up(lab.podman, lab.estate, lab.console, PROGRAM, hosts or _lifecycle.ALL_HOSTS)
         (lab.estate.state / "subnet").write_text(f"{lab.estate.subnet}\n", encoding="ascii")
-        if not arguments.no_provision:
+        if not arguments.no_provision and not hosts:
             _lifecycle.provision(lab.estate, lab.console)
     lab.console.say(f"the lab '{lab.estate.prefix}' is up; inventory: {lab.estate.inventory / 'hosts.yml'}")
+
+
+def cmd_image(lab: Lab, arguments: argparse.Namespace) -> None:
+    """Build or remove the base image."""
+    if arguments.remove:
+        _image.remove(lab.podman, lab.console)
+    else:
+        print(_image.ensure(lab.podman, lab.estate, lab.console))
 
 
 def cmd_down(lab: Lab, arguments: argparse.Namespace) -> None:
@@ -262,6 +275,7 @@ class Lab:
 
 COMMANDS: dict[str, Callable[[Lab, argparse.Namespace], None]] = {
     "up": cmd_up,
+    "image": cmd_image,
     "down": cmd_down,
     "status": cmd_status,
     "ssh": cmd_ssh,
@@ -282,7 +296,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         become_root(arguments, words)
         if arguments.command not in WITHOUT_ROOT:
-            check_machine(programs=REQUIRED_PROGRAMS if arguments.command == "up" else ("podman", "nft"))
+            check_machine(programs=REQUIRED_PROGRAMS if arguments.command in BUILDERS else ("podman", "nft"))
         COMMANDS[arguments.command](Lab(make_estate(arguments.prefix, arguments.subnet), console), arguments)
     except LabError as error:
         print(f"{console.paint('lab:', 'red')} {error}", file=sys.stderr)

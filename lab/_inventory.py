@@ -85,6 +85,7 @@ def _values(estate: Estate, program: Path) -> dict[str, str]:
     return {
         "admin_user": ADMIN_USER,
         "admin_public_key": text(f"{public_key(estate.keys / ADMIN_USER)} {ADMIN_USER}@{estate.prefix}"),
+        "journal_keys_dir": text(str(estate.state / "journal-keys")),
         "pki_dir": text(str(estate.pki)),
         "signing_key": text(str(estate.keys / REPORT_SIGNER)),
         "allowed_signers": text(str(estate.keys / "allowed_signers")),

@@ -96,7 +96,7 @@ def prepare(podman: Podman, estate: Estate, console: Console, program: Path) -> 
         _pki.ensure(estate)
         _inventory.write(estate, program)
         _inventory.make_control_dir(estate)
-    for path in (estate.state, estate.inventory):
+    for path in (estate.state.parent, estate.inventory):
         _pki.hand_over(path, *owner_ids())
     return image
 
@@ -206,11 +206,11 @@ def forget_connections(estate: Estate, hosts: Sequence[str]) -> None:
             control.unlink(missing_ok=True)
 
 
-def up(podman: Podman, estate: Estate, console: Console, program: Path) -> None:
-    """Bring the whole lab to running; what exists is kept."""
+def up(podman: Podman, estate: Estate, console: Console, program: Path, hosts: Sequence[str] = ALL_HOSTS) -> None:
+    """Bring these hosts to running; what exists is kept. Keys and inventory are always those of the whole estate."""
     image = prepare(podman, estate, console, program)
-    absent, off = missing_hosts(podman)
-    if absent and len(absent) < len(ALL_HOSTS):
+    absent, off = ([host for host in found if host in hosts] for found in missing_hosts(podman))
+    if absent and len(absent) < len(ALL_HOSTS) == len(hosts):
         console.warn(f"the lab was half up: {', '.join(absent)} will be made anew and need provisioning")
     if absent:
         with console.step(f"creating {len(absent)} hosts"):
@@ -293,3 +293,5 @@ def destroy(podman: Podman, estate: Estate, console: Console, *, image: bool) ->
     _inventory.remove(estate)
     shutil.rmtree(estate.control_dir, ignore_errors=True)
     shutil.rmtree(estate.state, ignore_errors=True)
+    if not any(entry.is_dir() for entry in estate.state.parent.iterdir()):
+        shutil.rmtree(estate.state.parent, ignore_errors=True)

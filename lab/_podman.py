@@ -94,7 +94,7 @@ class Podman:
             self.environment["CONTAINERS_CONF"] = str(self._own_configuration())
 
     def _own_configuration(self) -> Path:
-        path = self.estate.state / "containers.conf"
+        path = self.estate.state.parent / "containers.conf"
         if not path.exists() or path.read_text(encoding="utf-8") != CGROUP1_CONF:
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as handle:
