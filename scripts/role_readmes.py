@@ -28,7 +28,10 @@ def table(specification: dict[str, Any], defaults: dict[str, Any]) -> str:
         for name, option in (entry.get("options") or {}).items():
             if name not in seen:
                 seen.add(name)
-                rows.append(f"| `{name}` | {option.get('type', 'str')} | {_default(name, option, defaults)} | {_meaning(option)} |")
+                rows.append(
+                    f"| `{name}` | {option.get('type', 'str')} | {_default(name, option, defaults)} | "
+                    f"{_meaning(option)} |"
+                )
     return "\n".join(rows)
 
 
@@ -39,7 +42,9 @@ def render(readme: str, rows: str) -> str:
         return re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _match: block, readme, count=1, flags=re.DOTALL)
     head, heading, rest = readme.partition("## Variables\n")
     following = rest.partition("\n## ")[2]
-    return f"{head}{heading}\n{block}\n\n## {following}" if heading else f"{readme.rstrip()}\n\n## Variables\n\n{block}\n"
+    return (
+        f"{head}{heading}\n{block}\n\n## {following}" if heading else f"{readme.rstrip()}\n\n## Variables\n\n{block}\n"
+    )
 
 
 def _default(name: str, option: dict[str, Any], defaults: dict[str, Any]) -> str:

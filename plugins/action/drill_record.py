@@ -1,0 +1,112 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Put the record of a drill together from its journal. Documented in plugins/modules/drill_record.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.release import __version__ as ansible_version
+
+from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import plain
+from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from ansible_collections.ccobservatory.ops.plugins.module_utils._journal import state_of
+from ansible_collections.ccobservatory.ops.plugins.module_utils._journal_store import Store
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._controller import failure, run_owner
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_record import assemble, summary_of
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "dir": {"type": "path", "required": True},
+    "targets": {"type": "dict", "required": True},
+    "versions": {"type": "dict", "default": {}},
+    "database_bytes": {"type": "int", "default": 0},
+    "stand_in": {"type": "bool", "default": False},
+}
+_HISTORY = 12
+
+
+class ActionModule(ActionBase):
+    """Reads the journal and the records of earlier drills; writes nothing."""
+
+    BYPASS_HOST_LOOP = True
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return ``record`` and its ``summary`` (lines for a terminal)."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _unused, args = self.validate_argument_spec(argument_spec=ARGUMENTS)
+        folder = Path(args["dir"])
+        try:
+            state = state_of(Store(folder, owner=run_owner()).read().entries)
+            record = assemble(
+                state,
+                targets={key: float(value) for key, value in plain(args["targets"]).items()},
+                versions={**_versions(Path(__file__).resolve()), **plain(args["versions"])},
+                controller={"host": platform.node(), "load_average": [round(load, 2) for load in os.getloadavg()]},
+                history=_history(folder),
+                database_bytes=args["database_bytes"],
+                stand_in=args["stand_in"],
+            )
+        except OpsError as exc:
+            return {**result, **failure(exc)}
+        return {**result, "changed": False, "record": record, "summary": summary_of(record)}
+
+
+def _history(folder: Path) -> list[dict[str, Any]]:
+    """Return what earlier drills of the environment achieved, oldest first, from the records beside this one."""
+    rows = []
+    for path in sorted(folder.parent.glob("*/drill.json")):
+        if path.parent == folder:
+            continue
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            achieved = found["achieved"]
+        except (OSError, ValueError, KeyError):
+            continue
+        rows.append(
+            {
+                **{key: found.get(key) for key in ("id", "started", "verdict", "mode")},
+                "scenario": found.get("scenario", {}).get("name"),
+                **{key: achieved.get(key) for key in ("rto_s", "rpo_s", "lost_rows")},
+            }
+        )
+    return rows[-_HISTORY:]
+
+
+def _versions(here: Path) -> dict[str, Any]:
+    return {
+        "ansible_core": ansible_version,
+        "python": platform.python_version(),
+        "collection": _collection_version(here),
+        "git_commit": _git(here, "rev-parse", "HEAD") or None,
+        "git_dirty": bool(_git(here, "status", "--porcelain", "--untracked-files=no")),
+    }
+
+
+def _collection_version(here: Path) -> str | None:
+    """Return the version of the installed collection (MANIFEST.json) or of the checkout (galaxy.yml)."""
+    for folder in here.parents:
+        manifest, galaxy = folder / "MANIFEST.json", folder / "galaxy.yml"
+        if manifest.is_file():
+            return str(json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]["version"])
+        if galaxy.is_file():
+            lines = galaxy.read_text(encoding="utf-8").splitlines()
+            return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("version:")), None)
+    return None
+
+
+def _git(here: Path, *arguments: str) -> str:
+    try:
+        command = ["git", "-C", str(here.parent), *arguments]
+        found = subprocess.run(command, check=False, capture_output=True, text=True, timeout=5)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return found.stdout.strip() if found.returncode == 0 else ""

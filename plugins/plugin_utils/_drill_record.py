@@ -1,0 +1,322 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The record of a drill, put together from its journal. Pure: no file is touched here.
+
+The journal holds what each step measured; this module turns it into the phases of the recovery time, the writes that
+were
+lost, the forecast for the real size and the verdict. Every part that was not measured stays ``None`` and is never a
+zero.
+
+PRIVATE to the collection: it can change at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import seconds_between
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_verdict import judge
+
+__all__ = ["PHASES", "SCHEMA", "assemble", "forecast", "phases_of", "summary_of"]
+
+SCHEMA = "ccobservatory.ops/drill/1"
+
+# Phase of the client-seen recovery time -> step of the journal that carries its deadline.
+PHASES = {
+    "detect": "detect",
+    "decide": "decide",
+    "fence": "fence",
+    "restore": "restore",
+    "replay": "promote",
+    "promote": "promote",
+    "redirect": "redirect",
+    "first_write": "first_write",
+}
+
+
+def assemble(
+    state: Mapping[str, Any],
+    *,
+    targets: Mapping[str, float],
+    versions: Mapping[str, Any],
+    controller: Mapping[str, Any],
+    history: list[dict[str, Any]],
+    database_bytes: int = 0,
+    stand_in: bool = False,
+) -> dict[str, Any]:
+    """Return the record of a drill.
+
+    Args:
+        state: the journal, folded (`_journal.state_of`).
+        targets: ``rto_s``, ``rpo_s``, ``bound_s`` (the guide's bound for recovery), ``failback_gap_s``; seconds.
+        versions: of the collection, the tools and the database.
+        controller: name and load of the machine that ran the drill.
+        history: earlier drills of the environment, oldest first: ``{id, started, verdict, rto_s, rpo_s, lost_rows}``.
+        database_bytes: size of the database that the forecast is for; 0 takes the size of the backup.
+        stand_in: whether people were represented by keys of the environment.
+    """
+    results, header = state["results"], state["header"]
+    scenario = header.get("scenario", {})
+    gap, phases = phases_of(state)
+    ledger = _ledger(results, state)
+    record: dict[str, Any] = {
+        "schema": SCHEMA,
+        "id": state["drill_id"],
+        "environment": state["environment"],
+        "mode": state["mode"],
+        "test_type": "full failover and return"
+        if state["mode"] == "live"
+        else "isolated copy beside the live environment",
+        "scenario": {"name": state["scenario"], **scenario},
+        "versions": dict(versions),
+        "started": state["started"],
+        "declared": results.get("fence", {}).get("declared") or state["entered"].get("fence"),
+        "ended": state["ended"] or _last_instant(state),
+        "controller": {**controller, "clock_offsets_s": results.get("assess", {}).get("clock_offsets_s", {})},
+        "people": _people(results),
+        "targets": dict(targets),
+        "steps": state["steps"],
+        "phases": phases,
+        "client_gap": gap,
+        "ledger": ledger,
+        "integrity": _integrity(results),
+        "backup": _backup(results),
+        "recovery_point": _recovery_point(results),
+        "fencing": results.get("fence", {}).get("fencing", []),
+        "traffic": results.get("first_write", {}).get("traffic") or results.get("redirect", {}).get("traffic", []),
+        "steady_state": {
+            "before": results.get("assess", {}).get("steady_state", []),
+            "after": results.get("steady", {}).get("steady_state", []),
+        },
+        "failback": _failback(results),
+        "deviations": _deviations(state),
+        "interruptions": state["interruptions"],
+        "history": history,
+        "stand_in": stand_in,
+        "header": {key: value for key, value in header.items() if key != "scenario"},
+    }
+    record["approval"] = _signed_by(record["people"], "approve")
+    record["sign_off"] = [person for person in record["people"] if person["step"] in ("document", "improve")]
+    record["achieved"] = _achieved(gap, ledger, results)
+    record["forecast"] = forecast(record, results, bound_s=targets.get("bound_s"), database_bytes=database_bytes)
+    record["rollback"] = [*state.get("rollback", []), *state.get("hold", [])]
+    record.update(judge(record, scenario))
+    return record
+
+
+def phases_of(state: Mapping[str, Any]) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """Split the gap that the clients saw into its phases.
+
+    The gap runs from the last acknowledged write before the fault to the first one after the redirection. A
+    boundary lies
+    where the step that owns the phase ended; a boundary that would fall outside the gap is moved to its edge, and
+    one that
+    was not measured takes the phase with it. The sum of the phases is therefore the gap, or the record says by
+    how much not.
+    """
+    results, entered = state["results"], state["entered"]
+    gap = results.get("first_write", {}).get("gap")
+    if not gap or not gap.get("last_ack") or not gap.get("first_ack"):
+        return None, []
+    promote = results.get("promote", {})
+    restored = results.get("restore", {}).get("restore", {})
+    ends = {
+        "detect": results.get("detect", {}).get("detected"),
+        "decide": entered.get("fence"),
+        "fence": entered.get("restore"),
+        "restore": restored.get("ended") or entered.get("promote"),
+        "replay": promote.get("replay_end"),
+        "promote": promote.get("first_write"),
+        "redirect": entered.get("first_write"),
+        "first_write": gap["first_ack"],
+    }
+    deadlines = {step["id"]: step for step in state["steps"]}
+    phases: list[dict[str, Any]] = []
+    start = gap["last_ack"]
+    for name, end in ends.items():
+        if not end:
+            continue
+        end = min(max(start, end), gap["first_ack"])
+        step = deadlines.get(PHASES[name], {})
+        phases.append(
+            {
+                "name": name,
+                "started": start,
+                "ended": end,
+                "seconds": seconds_between(start, end),
+                "expected_s": None,
+                "deadline_s": step.get("deadline_s"),
+            }
+        )
+        start = end
+    seconds = seconds_between(gap["last_ack"], gap["first_ack"])
+    total = round(sum(phase["seconds"] for phase in phases), 3)
+    return {**gap, "seconds": seconds, "sum_of_phases_s": total, "difference_s": round(seconds - total, 3)}, phases
+
+
+def forecast(
+    record: Mapping[str, Any], results: Mapping[str, Any], *, bound_s: float | None, database_bytes: int
+) -> dict[str, Any] | None:
+    """Extrapolate the measured throughput to the real size: seconds = fixed part + bytes / (bytes per second of
+    the restore).
+
+    Everything but the restore is taken as measured; the largest database is the one whose restore just fits the bound.
+    """
+    restored = results.get("restore", {}).get("restore", {})
+    size = (record.get("backup") or {}).get("size_bytes")
+    gap = record.get("client_gap")
+    if not restored.get("seconds") or not size or not gap or not bound_s:
+        return None
+    rate = size / restored["seconds"]
+    fixed = gap["seconds"] - restored["seconds"]
+    wanted = database_bytes or size
+    seconds = fixed + wanted / rate
+    return {
+        "data_bytes": wanted,
+        "restore_bytes_per_s": round(rate),
+        "fixed_s": round(fixed, 3),
+        "forecast_s": round(seconds, 1),
+        "bound_s": bound_s,
+        "largest_database_bytes": max(0, round((bound_s - fixed) * rate)),
+        "verdict": "inside" if seconds <= bound_s else "outside",
+        "wal_segments": results.get("promote", {}).get("segments"),
+        "s_per_segment": results.get("promote", {}).get("seconds_per_segment"),
+    }
+
+
+def _achieved(
+    gap: Mapping[str, Any] | None, ledger: Mapping[str, Any] | None, results: Mapping[str, Any]
+) -> dict[str, Any]:
+    copied = results.get("copy", {})
+    doubt = (ledger or {}).get("in_doubt", {})
+    return {
+        "rto_s": gap["seconds"] if gap else copied.get("seconds"),
+        "rpo_s": ledger.get("lost_window_s") if ledger else copied.get("data_age_s"),
+        "lost_rows": ledger.get("lost") if ledger else None,
+        "in_doubt_rows": doubt.get("total"),
+    }
+
+
+def _ledger(results: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any] | None:
+    found = results.get("verify", {}).get("ledger")
+    if not found:
+        rolled_back = [note.get("ledger") for note in state.get("rollback", []) if note.get("ledger")]
+        found = rolled_back[-1] if rolled_back else None
+    if not found:
+        return None
+    salvage = results.get("rejoin", {}).get("salvage") or {}
+    return {**found, "salvaged": salvage.get("rows"), "salvage_sha256": salvage.get("sha256")}
+
+
+def _integrity(results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    rows = [*results.get("verify", {}).get("checks", []), *results.get("copy", {}).get("checks", [])]
+    ledger = results.get("verify", {}).get("ledger")
+    if ledger:
+        broken = {key: ledger.get(key) for key in ("wrong", "ghosts", "holes") if ledger.get(key)}
+        rows.append(
+            {
+                "name": "acknowledged writes form an unbroken chain",
+                "command": "ledger_compare",
+                "expected": "no wrong, invented or missing-in-the-middle row",
+                "observed": ", ".join(f"{value} {key}" for key, value in broken.items()) or "none",
+                "seconds": ledger.get("seconds"),
+                "result": "differs" if broken else "verified",
+            }
+        )
+    return rows
+
+
+def _backup(results: Mapping[str, Any]) -> dict[str, Any] | None:
+    proved = results.get("prove_backups", {})
+    used = results.get("arrange", {}).get("backup") or proved.get("backup")
+    if not used:
+        return None
+    label = results.get("restore", {}).get("restore", {}).get("label")
+    return {
+        **used,
+        "restored_label": label or used.get("label"),
+        "encrypted": proved.get("cipher") not in (None, "none"),
+        "cipher": proved.get("cipher"),
+    }
+
+
+def _recovery_point(results: Mapping[str, Any]) -> dict[str, Any] | None:
+    promote = results.get("promote")
+    if not promote:
+        return None
+    ledger = results.get("verify", {}).get("ledger", {})
+    return {"lsn": promote.get("lsn"), "timeline": promote.get("timeline_after"), "time": ledger.get("recovered_up_to")}
+
+
+def _failback(results: Mapping[str, Any]) -> dict[str, Any] | None:
+    switched = results.get("failback")
+    if not switched:
+        return None
+    ledger = results.get("steady", {}).get("ledger", {})
+    return {
+        **switched,
+        "method": "planned switchover through the poolers",
+        "lost": ledger.get("lost"),
+        "ledger": ledger,
+    }
+
+
+def _people(results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [result["person"] for result in results.values() if isinstance(result, Mapping) and result.get("person")]
+
+
+def _signed_by(people: list[dict[str, Any]], step: str) -> dict[str, Any] | None:
+    found = [person for person in people if person["step"] == step]
+    if not found:
+        return None
+    return {"approver": found[-1]["name"], "signed_at": found[-1]["signed_at"], "statement": found[-1]["statement"]}
+
+
+def _deviations(state: Mapping[str, Any]) -> list[dict[str, Any]]:
+    late = [
+        {
+            "at": step["ended"],
+            "step": step["id"],
+            "text": f"{step['title']} took {step['seconds']} s; its deadline is {step['deadline_s']} s.",
+        }
+        for step in state["steps"]
+        if step["seconds"] and step["deadline_s"] and step["seconds"] > step["deadline_s"]
+    ]
+    failed = [
+        {"at": step["ended"], "step": step["id"], "text": step["error"]}
+        for step in state["steps"]
+        if step["status"] == "failed" and step["error"]
+    ]
+    return [*state["deviations"], *late, *failed]
+
+
+def _last_instant(state: Mapping[str, Any]) -> str | None:
+    ends = [step["ended"] for step in state["steps"] if step["ended"]]
+    return max(ends, default=None)
+
+
+def summary_of(record: Mapping[str, Any]) -> list[str]:
+    """Return the record in the few lines that a terminal shows at the end."""
+    targets, achieved, gap = record["targets"], record["achieved"], record["client_gap"]
+    lines = [
+        f"Verdict: {str(record['verdict']).replace('_', ' ').upper()}",
+        *(f"  - {reason}" for reason in record["verdict_reasons"]),
+        f"Recovery time: {_shown(achieved['rto_s'], 's')} (target {_shown(targets.get('rto_s'), 's')})",
+        f"Recovery point: {_shown(achieved['rpo_s'], 's')} (target {_shown(targets.get('rpo_s'), 's')}), "
+        f"{_shown(achieved['lost_rows'], 'acknowledged writes lost')}, {_shown(achieved['in_doubt_rows'], 'in doubt')}",
+    ]
+    if gap:
+        parts = ", ".join(f"{phase['name']} {phase['seconds']}" for phase in record["phases"])
+        lines.append(f"Client gap {gap['seconds']} s = {parts} (difference {gap['difference_s']} s)")
+    if record["failback"]:
+        failback = record["failback"]
+        lines.append(
+            f"Return: pause {failback['gap_s']} s, {failback['client_errors']} client errors, "
+            f"{_shown(failback['lost'], 'writes lost')}"
+        )
+    return lines
+
+
+def _shown(value: Any, unit: str) -> str:
+    return "not measured" if value is None else f"{value:g} {unit}" if isinstance(value, float) else f"{value} {unit}"

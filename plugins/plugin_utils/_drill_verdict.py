@@ -1,0 +1,163 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a drill is worth: pass, pass with conditions, or fail, each with its reasons. Pure.
+
+PRIVATE to the collection: it can change at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+__all__ = ["judge"]
+
+
+def judge(record: Mapping[str, Any], scenario: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``verdict``, ``verdict_reasons``, ``findings`` and ``corrective_actions`` of a record.
+
+    A drill fails when its expected outcome did not come about, when a target was missed, or when something that
+    has to be
+    measured was not. It passes with conditions when it held but was interrupted, fell back to an older backup,
+    ran late at a
+    step, or was signed by stand-ins.
+    """
+    expected = scenario.get("expect", {})
+    outcome = expected.get("outcome", "recovered")
+    if outcome == "refused":
+        failures = list(_refusal_failures(record, expected))
+    elif record["mode"] == "copy":
+        failures = list(_copy_failures(record))
+    else:
+        failures = list(_recovery_failures(record, expected))
+    failures += list(_integrity_failures(record))
+    conditions = list(_conditions(record, expected))
+    verdict = "fail" if failures else "pass_with_conditions" if conditions else "pass"
+    findings = [{"severity": "high", "text": text, "owner": None, "due": None} for text in failures]
+    findings += [{"severity": "low", "text": text, "owner": None, "due": None} for text in conditions]
+    actions = [{"text": f"Mend: {text}", "owner": None, "due": None, "retest_due_days": 30} for text in failures]
+    reasons = failures or conditions or [_success(record, outcome)]
+    return {"verdict": verdict, "verdict_reasons": reasons, "findings": findings, "corrective_actions": actions}
+
+
+def _recovery_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
+    targets, achieved = record["targets"], record["achieved"]
+    yield from _unfinished(record)
+    yield from _over("The recovery time", achieved["rto_s"], targets["rto_s"])
+    yield from _loss_failures(achieved, targets, expected)
+    gap = record["client_gap"]
+    if gap and abs(gap["difference_s"]) > 0.5:
+        yield (
+            f"The phases add up to {gap['sum_of_phases_s']} s, the clients saw {gap['seconds']} s: a phase is not "
+            "accounted for."
+        )
+    if len([proof for proof in record["fencing"] if proof.get("proved")]) < 3:
+        yield "Fewer than three proofs of fencing are on record."
+    for row in record["steady_state"]["after"]:
+        if row["result"] != "verified":
+            yield f"After the drill, {row['name']}: expected {row['expected']}, observed {row['observed']}."
+    if expected.get("fallback") and not _result(record, "restore").get("fallback"):
+        yield "The damaged backup was not noticed: no fall-back to an older one took place."
+    yield from _failback_failures(record["failback"], targets)
+    projected = record["forecast"]
+    if projected and projected["verdict"] == "outside":
+        yield (
+            f"Forecast for {projected['data_bytes']} bytes: {projected['forecast_s']} s, beyond the bound of "
+            f"{projected['bound_s']} s."
+        )
+
+
+def _loss_failures(
+    achieved: Mapping[str, Any], targets: Mapping[str, float], expected: Mapping[str, Any]
+) -> Iterator[str]:
+    lost, window = achieved["lost_rows"], achieved["rpo_s"]
+    if lost is None:
+        yield "The loss was not measured: there is no comparison of the ledger."
+        return
+    if expected.get("lost_rows") == 0 and lost:
+        yield f"{lost} acknowledged writes are lost where the scenario allows none."
+    if lost:
+        yield from _over("The window of lost writes", window, targets["rpo_s"])
+
+
+def _failback_failures(failback: Mapping[str, Any] | None, targets: Mapping[str, float]) -> Iterator[str]:
+    if not failback:
+        return
+    if failback["lost"] is None:
+        yield "The loss at the return was not measured."
+    elif failback["lost"]:
+        yield f"{failback['lost']} acknowledged writes were lost at the return to the primary site."
+    if failback["client_errors"]:
+        yield (
+            f"{failback['client_errors']} client errors at the return to the primary site; the poolers should have "
+            "held them."
+        )
+    yield from _over("The pause at the return", failback["gap_s"], targets.get("failback_gap_s"))
+
+
+def _refusal_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
+    named = expected.get("finding", "")
+    errors = " ".join(str(step.get("error") or "") for step in record["steps"])
+    if _result(record, "promote"):
+        yield "The recovery was carried through although the scenario had to be refused."
+    if named not in errors:
+        yield f"The drill was not stopped by {named}."
+    if not record["rollback"]:
+        yield "The return to the old primary is not on record."
+    ledger = record["ledger"]
+    if not ledger:
+        yield "The loss was not measured: there is no comparison of the ledger after the return to the old primary."
+    elif ledger["lost"]:
+        yield f"{ledger['lost']} acknowledged writes are missing after the return to the old primary."
+
+
+def _copy_failures(record: Mapping[str, Any]) -> Iterator[str]:
+    copied = _result(record, "copy")
+    yield from _unfinished(record)
+    if copied.get("result") != "verified":
+        yield f"The isolated copy {copied.get('result', 'was not made')}."
+    yield from _over("The restore of the copy", record["achieved"]["rto_s"], record["targets"]["rto_s"])
+
+
+def _integrity_failures(record: Mapping[str, Any]) -> Iterator[str]:
+    for row in record["integrity"]:
+        if row["result"] != "verified":
+            yield f"Integrity, {row['name']}: expected {row['expected']}, observed {row['observed']}."
+
+
+def _unfinished(record: Mapping[str, Any]) -> Iterator[str]:
+    for step in record["steps"]:
+        if step["status"] not in ("done", "skipped"):
+            yield f"Step {step['id']} is {step['status']}."
+
+
+def _over(what: str, value: float | None, target: float | None) -> Iterator[str]:
+    if target is None:
+        return
+    if value is None:
+        yield f"{what} was not measured."
+    elif value > target:
+        yield f"{what} is {value} s; the target is {target} s."
+
+
+def _conditions(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
+    if record["interruptions"]:
+        yield f"The run was interrupted {len(record['interruptions'])} time(s) and resumed."
+    if record["stand_in"]:
+        yield "People were represented by stand-in keys; the timing of human steps is not proved."
+    for deviation in record["deviations"]:
+        if not (expected.get("outcome") == "refused" and deviation.get("step") == "restore"):
+            yield f"Deviation: {deviation['text']}"
+
+
+def _success(record: Mapping[str, Any], outcome: str) -> str:
+    if outcome == "refused":
+        return "The recovery was refused for the reason that the scenario plants, and nothing was lost."
+    return (
+        f"Recovered in {record['achieved']['rto_s']} s with {record['achieved']['lost_rows']} acknowledged writes lost."
+    )
+
+
+def _result(record: Mapping[str, Any], step_id: str) -> dict[str, Any]:
+    found = [step for step in record["steps"] if step["id"] == step_id]
+    return dict(found[0]["result"]) if found else {}
