@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 
-__all__ = ["NAMESPACE", "Signer", "sign", "verify", "verify_command"]
+__all__ = ["NAMESPACE", "Signer", "fingerprint", "sign", "verify", "verify_command"]
 
 NAMESPACE = "ccobservatory.ops"
 _GOOD = re.compile(r'^Good "[^"]*" signature for (?P<who>.+) with (?P<kind>\S+) key (?P<print>SHA256:\S+)\s*$', re.M)
@@ -47,6 +47,15 @@ def sign(path: Path, *, key: Path) -> Path:
             "an agent and give its public half."
         )
     return signature
+
+
+def fingerprint(key: Path) -> str:
+    """Return the fingerprint of a key file, for example ``SHA256:pXk...``; `OpsError` when it is no key."""
+    done = _run(["ssh-keygen", "-l", "-E", "sha256", "-f", str(key)])
+    found = re.search(r"SHA256:\S+", done.stdout)
+    if done.returncode or not found:
+        raise OpsError(f"{key} is not an SSH key that ssh-keygen can read: {_reason(done)}.")
+    return found.group(0)
 
 
 def verify(path: Path, *, signature: Path, allowed_signers: Path, principals: list[str] | None = None) -> Signer:
@@ -83,11 +92,15 @@ def _verify_arguments(allowed_signers: Path, principal: str, signature: Path) ->
 
 
 def _ssh_keygen(arguments: list[str], *, text: bytes = b"") -> subprocess.CompletedProcess[str]:
+    return _run(["ssh-keygen", "-Y", *arguments], text=text)
+
+
+def _run(command: list[str], *, text: bytes = b"") -> subprocess.CompletedProcess[str]:
     # No terminal and no askpass: a key that needs a passphrase is refused at once instead of waiting for nobody.
     environment = {**os.environ, "LC_ALL": "C", "SSH_ASKPASS_REQUIRE": "force", "SSH_ASKPASS": "/bin/false"}
     try:
         done = subprocess.run(
-            ["ssh-keygen", "-Y", *arguments],
+            command,
             input=text,
             capture_output=True,
             check=False,

@@ -1,0 +1,345 @@
+#!/usr/bin/env python3
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check that nobody has touched a sealed pack. One file, standard library only; ssh-keygen checks the signature.
+
+    python3 verify_pack.py [PACK] [--allowed-signers FILE] [--chain] [--alone] [--json]
+
+Checks, and names what differs:
+  - each file against MANIFEST: edited, removed, added;
+  - the journal, line by line: edited, removed, added, put in another order;
+  - the link to the pack before this one, which is expected beside it (--alone: do not look for it; --chain: check
+    all of them, back to the first);
+  - the signature of MANIFEST. Give --allowed-signers from a place you trust: a list that lies in the pack was put
+    there by whoever made the pack. Likewise run your own copy of this script.
+
+Exit codes: 0 intact, 12 broken, 2 it could not be checked (wrong usage, no pack, no ssh-keygen).
+A seal is tamper-evident, not tamper-proof: the holder of the signing key can make another one, and the removal of
+the newest packs of a chain leaves no mark in the ones before them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+OK, USAGE, BROKEN = 0, 2, 12
+NAMESPACE = "ccobservatory.ops"
+TITLE = "# ccobservatory.ops manifest 1"
+FACTS = ("id", "environment", "sealed", "journal", "previous", "signer")
+OUTSIDE = ("MANIFEST", "MANIFEST.sig")
+GENESIS = "0" * 64
+FILE_LINE = re.compile(r"^([0-9a-f]{64})  (\S.*)$")
+GOOD = re.compile(r'^Good "[^"]*" signature for (.+) with (\S+) key (SHA256:\S+)\s*$', re.MULTILINE)
+
+
+class CannotCheck(Exception):
+    """The check itself is impossible; says why."""
+
+
+class Pack:
+    """One sealed folder, and what was found wrong with it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.faults = []
+        self.notes = []
+        self.facts = {}
+        self.files = {}
+        self.manifest = b""
+
+    def fault(self, code, subject, text):
+        """Keep what is wrong: a code, the file or line it is about, a sentence."""
+        self.faults.append({"code": code, "subject": subject, "text": text})
+
+    # The manifest and the files
+
+    def read_manifest(self):
+        """Read MANIFEST; a line that does not belong there is a fault."""
+        path = self.folder / "MANIFEST"
+        if not path.is_file():
+            self.fault("manifest_missing", "MANIFEST", "There is no MANIFEST: never sealed, or removed.")
+            return
+        self.manifest = path.read_bytes()
+        lines = self.manifest.decode("utf-8", "replace").split("\n")
+        if lines[0] != TITLE or lines[-1] != "":
+            self.fault("manifest_malformed", "MANIFEST", "MANIFEST does not begin and end as a manifest does.")
+        head = lines[1 : 1 + len(FACTS)]
+        for key, line in zip(FACTS, head):  # noqa: B905 - read by Pythons without strict=
+            if not line.startswith(f"# {key}: "):
+                self.fault("manifest_malformed", "MANIFEST", f"MANIFEST lacks the line '# {key}: ...' at its place.")
+            self.facts[key] = line.partition(": ")[2]
+        self._read_file_lines(lines[1 + len(FACTS) : -1])
+
+    def _read_file_lines(self, lines):
+        before = ""
+        for line in lines:
+            match = FILE_LINE.match(line)
+            if not match or match.group(2) <= before or ".." in Path(match.group(2)).parts:
+                self.fault("manifest_malformed", "MANIFEST", f"MANIFEST holds a foreign line: {line[:90]!r}.")
+                continue
+            before = match.group(2)
+            self.files[before] = match.group(1)
+
+    def check_files(self):
+        """Compare the folder with the manifest."""
+        for name, expected in self.files.items():
+            path = self.folder / name
+            if path.is_symlink() or not path.is_file():
+                self.fault("removed", name, f"{name} is in the manifest, not in the pack: removed or renamed.")
+            elif sha256_of(path) != expected:
+                self.fault("edited", name, f"{name} is not what it was when the pack was sealed: it was edited.")
+        for path in sorted(self.folder.rglob("*")):
+            name = path.relative_to(self.folder).as_posix()
+            if (path.is_symlink() or not path.is_dir()) and name not in self.files and name not in OUTSIDE:
+                self.fault("added", name, f"{name} is in the pack but not in the manifest: it was added.")
+
+    # The journal
+
+    def check_journal(self):
+        """Follow the chain of the journal; name the first line that does not belong where it stands."""
+        said = self.facts.get("journal", "")
+        path = self.folder / "journal.jsonl"
+        if said == "none":
+            return
+        if not path.is_file():
+            self.fault("journal_removed", "journal.jsonl", "The journal is missing.")
+            return
+        lines = path.read_bytes().split(b"\n")
+        if lines.pop() != b"":
+            self.fault("journal_edited", "journal.jsonl", "The last line of the journal is cut short.")
+        previous = GENESIS
+        for number, line in enumerate(lines, start=1):
+            wrong, previous = journal_line(line, number, previous)
+            if wrong:
+                self.fault("journal_edited", f"journal.jsonl line {number}", f"Line {number} of the journal {wrong}.")
+                return
+        if said != f"{len(lines)} {previous}":
+            self.fault(
+                "journal_short",
+                "journal.jsonl",
+                f"The journal has {len(lines)} lines and ends in {previous[:12]}..., the seal says {said[:80]}.",
+            )
+
+    def check_record(self):
+        """The record must tell of this very drill."""
+        path = self.folder / "drill.json"
+        if "drill.json" not in self.files or not path.is_file():
+            return
+        try:
+            record = json.loads(path.read_bytes())
+            told = (record["id"], record["environment"])
+        except (ValueError, KeyError, TypeError):
+            self.fault("record_malformed", "drill.json", "drill.json is not the record of a drill.")
+            return
+        if told != (self.facts.get("id"), self.facts.get("environment")):
+            self.fault("record_foreign", "drill.json", f"drill.json tells of another drill: {told[0]} in {told[1]}.")
+
+    # The pack before this one
+
+    def check_previous(self):
+        """Return the folder of the pack before this one when its link holds."""
+        said = self.facts.get("previous", "")
+        older = [folder for folder in sealed_beside(self.folder) if sealed_at(folder) < self.facts.get("sealed", "")]
+        if said == "none":
+            if older:
+                names = ", ".join(sorted(folder.name for folder in older))
+                self.fault("previous_missing", "previous", f"The pack names none before it, but there are: {names}.")
+            return None
+        name, _blank, expected = said.partition(" ")
+        if not re.fullmatch(r"[0-9a-f]{64}", expected) or "/" in name or name in ("", ".", ".."):
+            self.fault("previous_missing", "previous", "The link to the pack before this one is missing or damaged.")
+            return None
+        folder = self.folder.parent / name
+        if not (folder / "MANIFEST").is_file():
+            self.fault(
+                "previous_missing", name, f"The pack before this one, {name}, is not beside it (--alone: do not "
+                "look for it)."
+            )
+            return None
+        if sha256_of(folder / "MANIFEST") != expected:
+            self.fault("previous_changed", name, f"The pack {name} was sealed anew after this one: its MANIFEST differs.")
+            return None
+        return folder
+
+    # The signature
+
+    def check_signature(self, allowed_signers):
+        """Check the signature of MANIFEST with ssh-keygen; return the command, for people to repeat it."""
+        signer = self.facts.get("signer", "")
+        own = self.folder / "allowed_signers"
+        signers = allowed_signers or own
+        if not signers.is_file():
+            raise CannotCheck(f"There is no allowed signers file at {signers}; give one with --allowed-signers.")
+        signature = self.folder / "MANIFEST.sig"
+        words = ["ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", signer, "-n", NAMESPACE, "-s", str(signature)]
+        command = " ".join(quoted(word) for word in words) + " < " + quoted(str(self.folder / "MANIFEST"))
+        if not signature.is_file():
+            self.fault("signature_missing", "MANIFEST.sig", "There is no signature.")
+            return command
+        try:
+            done = subprocess.run(
+                words, input=self.manifest, capture_output=True, check=False, timeout=60
+            )
+        except (OSError, subprocess.TimeoutExpired) as exc:
+            raise CannotCheck(f"ssh-keygen cannot be run: {exc}.") from exc
+        match = GOOD.search(done.stdout.decode("utf-8", "replace"))
+        if done.returncode or not match:
+            said = (done.stderr + done.stdout).decode("utf-8", "replace").strip().split("\n")[0]
+            self.fault("signature_wrong", "MANIFEST.sig", f"The signature does not hold for {signer!r}: {said}.")
+            return command
+        self.notes.append(f"Signed by {match.group(1)} with {match.group(2)} key {match.group(3)}.")
+        if not allowed_signers:
+            self.notes.append(
+                "The list of signers came from the pack itself: compare the fingerprint with one you know, or give "
+                "--allowed-signers."
+            )
+        return command
+
+
+def check(folder, *, allowed_signers=None, alone=False):
+    """Check one pack and return (pack, command that verifies its signature, folder of the pack before it)."""
+    pack = Pack(folder)
+    pack.read_manifest()
+    command, before = "", None
+    if pack.manifest:
+        pack.check_files()
+        pack.check_journal()
+        pack.check_record()
+        before = None if alone else pack.check_previous()
+        command = pack.check_signature(allowed_signers)
+    if alone:
+        pack.notes.append("The link to the pack before this one was not checked (--alone).")
+    return pack, command, before
+
+
+def journal_line(line, number, previous):
+    """Return what is wrong with a line of the journal (or nothing) and its hash."""
+    try:
+        entry = json.loads(line.decode("utf-8"))
+        claimed = entry.pop("hash")
+        computed = hashlib.sha256(canonical(entry)).hexdigest()
+        entry["hash"] = claimed
+        same = canonical(entry) == line
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "is not a journal line", previous
+    if claimed != computed or not same:
+        return "does not match its own hash: it was edited", claimed
+    if entry.get("prev") != previous or entry.get("seq") != number:
+        return f"does not follow line {number - 1}: lines were removed, added or put in another order", claimed
+    return "", claimed
+
+
+def canonical(value):
+    """Return the canonical JSON text: sorted keys, no blanks, UTF-8."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace")
+
+
+def sha256_of(path):
+    """Return the SHA-256 of a file."""
+    total = hashlib.sha256()
+    with path.open("rb") as handle:
+        for piece in iter(lambda: handle.read(1 << 20), b""):
+            total.update(piece)
+    return total.hexdigest()
+
+
+def sealed_beside(folder):
+    """Return the other sealed packs of the same environment."""
+    return [path.parent for path in folder.parent.glob("*/MANIFEST") if path.parent != folder]
+
+
+def sealed_at(folder):
+    """Return when a pack says it was sealed."""
+    text = (folder / "MANIFEST").read_text(encoding="utf-8", errors="replace")
+    match = re.search(r"^# sealed: (\S+)$", text, re.MULTILINE)
+    return match.group(1) if match else ""
+
+
+def quoted(word):
+    """Quote a word for a POSIX shell."""
+    return word if re.fullmatch(r"[A-Za-z0-9_@%+=:,./-]+", word) else "'" + word.replace("'", "'\"'\"'") + "'"
+
+
+def outside_chain(seen):
+    """Return a fault for each sealed pack beside the chain that the chain does not reach."""
+    newest = seen[0].folder
+    reached = {pack.folder for pack in seen}
+    return [
+        {"code": "outside_chain", "subject": folder.name, "text": f"The pack {folder.name} is older but not in the chain."}
+        for folder in sealed_beside(newest)
+        if folder not in reached and sealed_at(folder) < seen[0].facts.get("sealed", "")
+    ]
+
+
+def run(options):
+    """Check what was asked for; return the report."""
+    folder = Path(options.pack).resolve()
+    if not folder.is_dir():
+        raise CannotCheck(f"There is no pack at {options.pack}; give the folder of a drill.")
+    signers = Path(options.allowed_signers).resolve() if options.allowed_signers else None
+    seen, commands, extra, current = [], [], [], folder
+    while current is not None and current not in [pack.folder for pack in seen]:
+        pack, command, before = check(current, allowed_signers=signers, alone=options.alone)
+        seen.append(pack)
+        commands.append(command)
+        current = before if options.chain else None
+    if options.chain and seen[0].manifest:
+        extra = outside_chain(seen)
+    faults = [{"pack": pack.folder.name, **fault} for pack in seen for fault in pack.faults]
+    faults += [{"pack": fault["subject"], **fault} for fault in extra]
+    return {
+        "intact": not faults,
+        "packs": [{"pack": pack.folder.name, "files": len(pack.files), "notes": pack.notes} for pack in seen],
+        "faults": faults,
+        "command": commands[0],
+    }
+
+
+def tell(report):
+    """Print the report for people."""
+    for entry in report["packs"]:
+        wrong = [fault for fault in report["faults"] if fault["pack"] == entry["pack"]]
+        print(f"{'BROKEN' if wrong else 'INTACT'}  {entry['pack']}  ({entry['files']} files)")
+        for fault in wrong:
+            print(f"        {fault['code']}: {fault['text']}")
+        for note in entry["notes"]:
+            print(f"        {note}")
+    listed = {entry["pack"] for entry in report["packs"]}
+    for fault in report["faults"]:
+        if fault["pack"] not in listed:
+            print(f"BROKEN  {fault['pack']}  {fault['code']}: {fault['text']}")
+    if report["command"]:
+        print(f"The signature by hand: {report['command']}")
+
+
+def main(argv=None):
+    """Return the exit code."""
+    parser = argparse.ArgumentParser(description="Check that nobody has touched a sealed pack.")
+    parser.add_argument("pack", nargs="?", default=os.path.dirname(os.path.abspath(__file__)), help="the folder of a pack")
+    parser.add_argument("--allowed-signers", help="who may sign, from a place you trust")
+    parser.add_argument("--chain", action="store_true", help="check all packs before this one too")
+    parser.add_argument("--alone", action="store_true", help="do not look for the pack before this one")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    options = parser.parse_args(argv)
+    try:
+        report = run(options)
+    except (CannotCheck, OSError) as exc:
+        print(f"Cannot check: {exc}", file=sys.stderr)
+        return USAGE
+    if options.json:
+        print(json.dumps(report, indent=2, ensure_ascii=True))
+    else:
+        tell(report)
+    return OK if report["intact"] else BROKEN
+
+
+if __name__ == "__main__":
+    sys.exit(main())
