@@ -15,7 +15,16 @@ from datetime import UTC, datetime
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._instants import iso
 
-__all__ = ["RecoveryLog", "control_facts", "history", "lsn_number", "parse_control", "postmaster_pid", "process_titles"]
+__all__ = [
+    "RecoveryLog",
+    "control_facts",
+    "history",
+    "lsn_number",
+    "parse_control",
+    "postmaster_pid",
+    "postmaster_status",
+    "process_titles",
+]
 
 Runner = t.Callable[..., tuple[int, str, str]]
 
@@ -76,6 +85,16 @@ def postmaster_pid(data_dir: str) -> int | None:
             return pid if b"postgres" in file.read() else None
     except (OSError, ValueError):
         return None
+
+
+def postmaster_status(data_dir: str) -> str:
+    """What the running server says of itself: C(starting), C(standby), C(ready), C(stopping), or nothing."""
+    try:
+        with open(os.path.join(data_dir, "postmaster.pid"), encoding="ascii", errors="replace") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return ""
+    return lines[7].strip() if len(lines) > 7 else ""
 
 
 def history(data_dir: str, timeline: int) -> list[dict[str, t.Any]]:

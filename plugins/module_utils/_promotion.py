@@ -149,16 +149,25 @@ class Promotion:
     def _wait_session(self) -> dict[str, t.Any]:
         """Wait until the server takes sessions; its state."""
         while True:
-            try:
-                if self._session is None:
-                    self._session = self._connect()
-                return self._state(self._session)
-            except PgUnavailable as exc:
-                self._drop()
-                self._still_alive()
-                if time.monotonic() >= self.deadline:
-                    raise self._late(f"The server took no session within {self.params['timeout']:g} s ({exc})") from exc
-                time.sleep(POLL_S)
+            state = self._try_session()
+            if state is not None:
+                return state
+            self._still_alive()
+            if time.monotonic() >= self.deadline:
+                raise self._late(f"The server took no session within {self.params['timeout']:g} s")
+            time.sleep(POLL_S)
+
+    def _try_session(self) -> dict[str, t.Any] | None:
+        """The state if there is a session to be had; a server that says it is not ready is not bothered."""
+        if self._session is None and _cluster.postmaster_status(self.params["data_dir"]) != "ready":
+            return None
+        try:
+            if self._session is None:
+                self._session = self._connect()
+            return self._state(self._session)
+        except PgUnavailable:
+            self._drop()
+            return None
 
     def _wait_replay(self, state: dict[str, t.Any]) -> dict[str, t.Any]:
         """Wait for what C(wait_for) and C(min_replay_lsn) name; a server that promotes itself ends every wait."""
