@@ -7,7 +7,6 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
-import datetime
 import os
 import pwd
 import re
@@ -16,8 +15,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms, now
 
-__all__ = ["ENVIRONMENT", "Phases", "Run", "as_user", "clean", "mask", "now", "runner", "utc"]
+__all__ = ["ENVIRONMENT", "Phases", "Run", "as_user", "clean", "mask", "runner"]
 
 Run = Callable[[Sequence[str]], "tuple[int, str, str]"]
 """Takes a command as a list, returns its exit code, standard output and standard error."""
@@ -29,18 +29,6 @@ _SECRETS = (
     re.compile(r"(?P<key>(?:cipher-pass|key-secret|s3-key|s3-token|azure-key)\s*=\s*)(?!<redacted>)\S+", re.IGNORECASE),
     re.compile(r"(?P<key>\bpostgres(?:ql)?://[^:/@\s]+:)[^@\s]+(?=@)", re.IGNORECASE),
 )
-
-
-def now() -> datetime.datetime:
-    """Return the present instant in UTC."""
-    return datetime.datetime.now(tz=datetime.UTC)
-
-
-def utc(instant: datetime.datetime | float) -> str:
-    """Return *instant* (aware, or seconds since the epoch) as UTC ISO 8601 with milliseconds and a trailing Z."""
-    if isinstance(instant, (int, float)):
-        instant = datetime.datetime.fromtimestamp(instant, tz=datetime.UTC)
-    return instant.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def mask(text: str) -> str:
@@ -102,8 +90,8 @@ class Phases:
             self.rows.append(
                 {
                     "name": name,
-                    "started": utc(started),
-                    "ended": utc(ended),
+                    "started": iso_ms(started),
+                    "ended": iso_ms(ended),
                     "seconds": round((ended - started).total_seconds(), 3),
                 }
             )

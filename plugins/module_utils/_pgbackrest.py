@@ -7,13 +7,15 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from ansible_collections.ccobservatory.ops.plugins.module_utils._command import Run, clean, utc
+from ansible_collections.ccobservatory.ops.plugins.module_utils._command import Run, clean
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms
 
 __all__ = [
     "COMMON_ARGUMENTS",
@@ -210,6 +212,11 @@ def read_ini(text: str) -> dict[str, dict[str, str]]:
     return sections
 
 
+def _instant(seconds: float) -> str:
+    """Return *seconds* since the epoch as an instant in UTC."""
+    return iso_ms(datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC))
+
+
 def _backup(row: Mapping[str, Any], *, at: float) -> dict[str, Any]:
     """Return one backup of C(info) in our words."""
     sizes, stamps = row.get("info", {}), row["timestamp"]
@@ -220,8 +227,8 @@ def _backup(row: Mapping[str, Any], *, at: float) -> dict[str, Any]:
         "type": row["type"],
         "prior": row.get("prior"),
         "reference": row.get("reference") or [],
-        "start": utc(float(stamps["start"])),
-        "stop": utc(float(stamps["stop"])),
+        "start": _instant(stamps["start"]),
+        "stop": _instant(stamps["stop"]),
         "seconds": stamps["stop"] - stamps["start"],
         "age_s": round(at - stamps["stop"], 3),
         "size_bytes": sizes.get("size"),
