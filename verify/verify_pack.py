@@ -21,6 +21,7 @@ the newest packs of a chain leaves no mark in the ones before them.
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import json
 import os
@@ -158,13 +159,11 @@ class Pack:
             return None
         folder = self.folder.parent / name
         if not (folder / "MANIFEST").is_file():
-            self.fault(
-                "previous_missing", name, f"The pack before this one, {name}, is not beside it (--alone: do not "
-                "look for it)."
-            )
+            told = f"The pack before this one, {name}, is not beside it (--alone: do not look for it)."
+            self.fault("previous_missing", name, told)
             return None
         if sha256_of(folder / "MANIFEST") != expected:
-            self.fault("previous_changed", name, f"The pack {name} was sealed anew after this one: its MANIFEST differs.")
+            self.fault("previous_changed", name, f"The MANIFEST of {name} is not the one that this pack names.")
             return None
         return folder
 
@@ -175,18 +174,21 @@ class Pack:
         signer = self.facts.get("signer", "")
         own = self.folder / "allowed_signers"
         signers = allowed_signers or own
-        if not signers.is_file():
+        if allowed_signers and not signers.is_file():
             raise CannotCheck(f"There is no allowed signers file at {signers}; give one with --allowed-signers.")
+        if not signers.is_file():
+            self.fault("signers_missing", "allowed_signers", "The list of signers is missing; give --allowed-signers.")
+            return ""
         signature = self.folder / "MANIFEST.sig"
         words = ["ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", signer, "-n", NAMESPACE, "-s", str(signature)]
         command = " ".join(quoted(word) for word in words) + " < " + quoted(str(self.folder / "MANIFEST"))
         if not signature.is_file():
             self.fault("signature_missing", "MANIFEST.sig", "There is no signature.")
             return command
+        if not armoured(signature.read_bytes()):
+            self.fault("signature_edited", "MANIFEST.sig", "The signature file is not as ssh-keygen wrote it.")
         try:
-            done = subprocess.run(
-                words, input=self.manifest, capture_output=True, check=False, timeout=60
-            )
+            done = subprocess.run(words, input=self.manifest, capture_output=True, check=False, timeout=60)
         except (OSError, subprocess.TimeoutExpired) as exc:
             raise CannotCheck(f"ssh-keygen cannot be run: {exc}.") from exc
         match = GOOD.search(done.stdout.decode("utf-8", "replace"))
@@ -201,6 +203,19 @@ class Pack:
                 "--allowed-signers."
             )
         return command
+
+
+def armoured(text):
+    """Tell whether a signature file is written exactly as ssh-keygen writes it, with nothing beside the signature."""
+    lines = text.split(b"\n")
+    if lines[0] != b"-----BEGIN SSH SIGNATURE-----" or lines[-2:] != [b"-----END SSH SIGNATURE-----", b""]:
+        return False
+    body = lines[1:-2]
+    try:
+        exact = base64.b64encode(base64.b64decode(b"".join(body), validate=True)) == b"".join(body)
+    except ValueError:
+        return False
+    return exact and all(len(line) == 70 for line in body[:-1])
 
 
 def check(folder, *, allowed_signers=None, alone=False):
@@ -273,7 +288,7 @@ def outside_chain(seen):
     newest = seen[0].folder
     reached = {pack.folder for pack in seen}
     return [
-        {"code": "outside_chain", "subject": folder.name, "text": f"The pack {folder.name} is older but not in the chain."}
+        {"code": "outside_chain", "subject": folder.name, "text": f"{folder.name} is older but not in the chain."}
         for folder in sealed_beside(newest)
         if folder not in reached and sealed_at(folder) < seen[0].facts.get("sealed", "")
     ]
@@ -323,7 +338,8 @@ def tell(report):
 def main(argv=None):
     """Return the exit code."""
     parser = argparse.ArgumentParser(description="Check that nobody has touched a sealed pack.")
-    parser.add_argument("pack", nargs="?", default=os.path.dirname(os.path.abspath(__file__)), help="the folder of a pack")
+    here = os.path.dirname(os.path.abspath(__file__))
+    parser.add_argument("pack", nargs="?", default=here, help="the folder of a pack")
     parser.add_argument("--allowed-signers", help="who may sign, from a place you trust")
     parser.add_argument("--chain", action="store_true", help="check all packs before this one too")
     parser.add_argument("--alone", action="store_true", help="do not look for the pack before this one")
