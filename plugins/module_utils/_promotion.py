@@ -51,7 +51,7 @@ class Promotion:
 
     Args:
         params: C(data_dir), C(bin_dir), C(log_file), C(port), C(socket_dir), C(start_unit), C(wait_for),
-        C(min_replay_lsn),
+        C(replay_lsn),
             C(timeline_before), C(timeout), C(promote_timeout), C(stall_s), C(write_timeout).
         run: C(run_command) of the module.
     """
@@ -170,8 +170,8 @@ class Promotion:
             return None
 
     def _wait_replay(self, state: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Wait for what C(wait_for) and C(min_replay_lsn) name; a server that promotes itself ends every wait."""
-        goal = self.params["min_replay_lsn"]
+        """Wait for what C(wait_for) and C(replay_lsn) name; a server that promotes itself ends every wait."""
+        goal = self.params["replay_lsn"]
         wanted = _cluster.lsn_number(goal) if goal else 0
         while state["in_recovery"]:
             replayed = _cluster.lsn_number(state["replay_lsn"]) if state["replay_lsn"] else 0

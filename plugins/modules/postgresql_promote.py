@@ -71,7 +71,7 @@ options:
     type: str
     choices: [recovery_target, standby, consistency]
     default: recovery_target
-  min_replay_lsn:
+  replay_lsn:
     description:
       - Position that the replay must have reached before the promotion, such as
         RV(ccobservatory.ops.postgresql_stop#module:shutdown_lsn)
@@ -109,7 +109,7 @@ EXAMPLES = r"""
 - name: Promote the standby in a planned switch
   ccobservatory.ops.postgresql_promote:
     wait_for: standby
-    min_replay_lsn: "{{ stopped.shutdown_lsn }}"
+    replay_lsn: "{{ stopped.shutdown_lsn }}"
 """
 
 RETURN = r"""
@@ -186,7 +186,7 @@ def main() -> None:
                 "choices": ["recovery_target", "standby", "consistency"],
                 "default": "recovery_target",
             },
-            "min_replay_lsn": {"type": "str"},
+            "replay_lsn": {"type": "str"},
             "timeline_before": {"type": "int"},
             "timeout": {"type": "float", "default": 3600},
             "promote_timeout": {"type": "float", "default": 120},

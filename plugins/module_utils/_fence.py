@@ -1,0 +1,100 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Proofs that a host can do no more harm. A proof is given or it is not; nothing between counts.
+
+PRIVATE to the collection: it can change at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import struct
+import typing as t
+
+from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from ansible_collections.ccobservatory.ops.plugins.module_utils._instants import now_iso
+
+__all__ = ["granted_by", "peers_of_port", "proof", "read_power", "try_connect"]
+
+_AUTH = re.compile(r"^\s*tls-server-auth\s*=\s*(?P<name>[^=\s]+)\s*=\s*(?P<stanzas>\S*)\s*$")
+
+
+def proof(kind: str, host: str, method: str, observed: str, proved: bool) -> dict[str, t.Any]:
+    """A proof as the record of a drill has it."""
+    return {"proof": kind, "host": host, "method": method, "observed": observed, "at": now_iso(), "proved": proved}
+
+
+def read_power(output: str, off_words: t.Iterable[str], on_words: t.Iterable[str]) -> str:
+    """C(off), C(on) or C(unknown) from what a power command printed.
+
+    Words are compared whole and without case; longer ones first, so that C(not running) is not taken for C(running).
+    Output
+    that names both states, or none, is C(unknown).
+    """
+    text = " ".join(output.lower().split())
+    meanings = sorted(((w.lower(), "off") for w in off_words), key=lambda pair: -len(pair[0]))
+    meanings = sorted([*meanings, *((w.lower(), "on") for w in on_words)], key=lambda pair: -len(pair[0]))
+    found: set[str] = set()
+    for word, meaning in meanings:
+        text, hits = re.subn(rf"(?<![\w-]){re.escape(word)}(?![\w-])", " ", text)
+        if hits:
+            found.add(meaning)
+    return found.pop() if len(found) == 1 else "unknown"
+
+
+def try_connect(address: str, port: int, timeout: float) -> str | None:
+    """What a connection attempt met: None when something answered, else why not (for example C(refused))."""
+    try:
+        with socket.create_connection((address, port), timeout=timeout):
+            return None
+    except ConnectionRefusedError:
+        return "refused"
+    except TimeoutError:
+        return f"no answer in {timeout:g} s"
+    except socket.gaierror as exc:
+        raise OpsError(f"The name {address} cannot be resolved ({exc.strerror}); give an address.") from exc
+    except OSError as exc:
+        return (exc.strerror or str(exc)).lower()
+
+
+def granted_by(texts: t.Mapping[str, str], host: str, stanza: str) -> list[str]:
+    """Files whose lines let a host use a stanza; an authorisation for all stanzas counts for each."""
+    found = []
+    for path, text in texts.items():
+        for line in text.splitlines():
+            match = _AUTH.match(line)
+            if match and match["name"] == host and (match["stanzas"] == "*" or stanza in match["stanzas"].split(",")):
+                found.append(path)
+                break
+    return sorted(found)
+
+
+def peers_of_port(port: int, addresses: t.Container[str], proc: str = "/proc") -> dict[str, str]:
+    """Established connections to a local port from some addresses: socket inode to peer address."""
+    found: dict[str, str] = {}
+    for name in ("tcp", "tcp6"):
+        try:
+            with open(os.path.join(proc, "net", name), encoding="ascii") as file:
+                lines = file.read().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            parts = line.split()
+            if parts[3] == "01" and int(parts[1].rpartition(":")[2], 16) == port:
+                peer = _address(parts[2].rpartition(":")[0])
+                if peer in addresses:
+                    found[parts[9]] = peer
+    return found
+
+
+def _address(digits: str) -> str:
+    """An address as the kernel prints it in hexadecimal, in host byte order."""
+    words = [struct.pack("=I", int(digits[at : at + 8], 16)) for at in range(0, len(digits), 8)]
+    raw = b"".join(words)
+    if len(raw) == 4:
+        return socket.inet_ntop(socket.AF_INET, raw)
+    if raw[:12] == b"\0" * 10 + b"\xff\xff":
+        return socket.inet_ntop(socket.AF_INET, raw[12:])
+    return socket.inet_ntop(socket.AF_INET6, raw)
