@@ -150,8 +150,8 @@ class Power:
         while (state := self.state()) != wanted:
             if time.monotonic() >= deadline:
                 raise OpsError(
-                    f"{self.params['host']} is not proved {wanted} after {self.params['timeout']:g} s: the status is {state} "
-                    f"({self.observed!r}), the command said {said!r}. Switch it by hand and try again.",
+                    f"{self.params['host']} is not proved {wanted} after {self.params['timeout']:g} s: the status is "
+                    f"{state} ({self.observed!r}), the command said {said!r}. Switch it by hand and try again.",
                     proof=self._proof(False),
                 )
             time.sleep(POLL_S)

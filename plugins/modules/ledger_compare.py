@@ -95,80 +95,60 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-sent:
-  description: Distinct requests the client sent.
-  type: int
-  returned: success
-acked:
-  description: Distinct requests that were acknowledged.
-  type: int
-  returned: success
-in_db:
-  description: Rows of the run in the database.
-  type: int
-  returned: success
-lost:
-  description: Acknowledged writes that the database does not have.
-  type: int
-  returned: success
-lost_sample:
-  description: The first of them.
-  type: list
-  elements: dict
-  returned: success
-wrong:
-  description: Rows with another content than was sent, or that break the chain.
-  type: int
-  returned: success
-wrong_sample:
-  description: The first of them with the reason.
-  type: list
-  elements: dict
-  returned: success
-ghosts:
-  description: Rows that the client never sent.
-  type: int
-  returned: success
-duplicates:
-  description: Rows stored more than once.
-  type: int
-  returned: success
-holes:
-  description: Lost writes below a kept one of the same worker and the same server.
-  type: int
-  returned: success
-inversions:
-  description: Lost writes that were acknowledged before a kept one was sent, over all workers of the same server.
-  type: int
-  returned: success
-clean_suffix:
-  description: Whether the loss is one clean cut, so that one point in time says what was recovered.
-  type: bool
-  returned: success
-in_doubt:
-  description: Requests without an answer, C(total), C(committed) and C(not_committed).
+comparison:
+  description:
+    - What the comparison found. Instants are UTC, by the client's clock.
   type: dict
-  returned: success
-rpo_s:
-  description: Seconds from the last kept acknowledgement before the loss to the last lost one.
-  type: float
-  returned: success
-lost_window_s:
-  description: Seconds from the first lost acknowledgement to the last.
-  type: float
-  returned: success
-first_lost:
-  description: Instant of the first lost acknowledgement.
-  type: str
-  returned: success
-last_lost:
-  description: Instant of the last lost acknowledgement.
-  type: str
-  returned: success
-recovered_up_to:
-  description: Instant of the last acknowledgement before the loss that the database kept.
-  type: str
-  returned: success
+  returned: when both sides could be read
+  contains:
+    sent:
+      description: Distinct requests the client sent.
+      type: int
+    acked:
+      description: Distinct requests that were acknowledged.
+      type: int
+    in_db:
+      description: Rows of the run in the database.
+      type: int
+    lost:
+      description: Acknowledged writes that the database does not have, the first of them in C(lost_sample).
+      type: int
+    wrong:
+      description: Rows with another content than was sent, or that break the chain, the first in C(wrong_sample).
+      type: int
+    ghosts:
+      description: Rows that the client never sent.
+      type: int
+    duplicates:
+      description: Rows stored more than once.
+      type: int
+    holes:
+      description: Missing writes below a kept one of the same worker and the same server.
+      type: int
+    inversions:
+      description: Lost writes that were acknowledged before a kept one was sent, over all workers of a server.
+      type: int
+    clean_suffix:
+      description: Whether the loss is one clean cut, so that one point in time says what was recovered.
+      type: bool
+    in_doubt:
+      description: Requests without an answer, C(total), C(committed) and C(not_committed).
+      type: dict
+    rpo_s:
+      description: Seconds from the last kept acknowledgement before the loss to the last lost one.
+      type: float
+    lost_window_s:
+      description: Seconds from the first lost acknowledgement to the last.
+      type: float
+    first_lost:
+      description: Instant of the first lost acknowledgement.
+      type: str
+    last_lost:
+      description: Instant of the last lost acknowledgement.
+      type: str
+    recovered_up_to:
+      description: Instant of the last acknowledgement before the loss that the database kept.
+      type: str
 seconds:
   description: How long the comparison took.
   type: float
@@ -257,16 +237,16 @@ def main() -> None:
     )
     started = time.monotonic()
     try:
-        result = compare(module.params, module.check_mode)
-        result["seconds"] = round(time.monotonic() - started, 3)
+        comparison = compare(module.params, module.check_mode)
         limit = module.params["max_lost"]
-        if limit is not None and result["lost"] > limit:
+        if limit is not None and comparison["lost"] > limit:
             raise OpsError(
-                f"{result['lost']} acknowledged writes of {module.params['run']} are lost, allowed are {limit}; "
+                f"{comparison['lost']} acknowledged writes of {module.params['run']} are lost, allowed are {limit}; "
                 "look at the recovery point and salvage the old server's data before anything rewinds it.",
-                **result,
+                comparison=comparison,
             )
-        module.exit_json(changed=False, **result)
+        seconds = round(time.monotonic() - started, 3)
+        module.exit_json(changed=False, comparison=comparison, seconds=seconds)
     except (OpsError, OSError) as exc:
         module.fail_json(msg=str(exc), **getattr(exc, "details", {}))
 

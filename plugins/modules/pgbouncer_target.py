@@ -50,9 +50,9 @@ options:
     type: int
     default: 5432
   resume:
-    description: Resume in the same call after O(action=switch).
+    description: Whether O(action=switch) also resumes a paused database.
     type: bool
-    default: false
+    default: true
   timeout:
     description: Seconds that a pause, or any answer of the console, may take.
     type: float
@@ -97,7 +97,6 @@ EXAMPLES = r"""
   ccobservatory.ops.pgbouncer_target:
     action: switch
     host: db2
-    resume: true
 """
 
 RETURN = r"""
@@ -255,7 +254,7 @@ def main() -> None:
             "database": {"type": "list", "elements": "str", "default": []},
             "host": {"type": "str"},
             "port": {"type": "int", "default": 5432},
-            "resume": {"type": "bool", "default": False},
+            "resume": {"type": "bool", "default": True},
             "timeout": {"type": "float", "default": 5},
             "drain_timeout": {"type": "float", "default": 0.5},
             "kill_stuck": {"type": "bool", "default": True},

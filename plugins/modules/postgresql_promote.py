@@ -74,7 +74,7 @@ options:
   replay_lsn:
     description:
       - Position that the replay must have reached before the promotion, such as
-        RV(ccobservatory.ops.postgresql_stop#module:shutdown_lsn)
+        RV(ccobservatory.ops.postgresql_stop#module:shutdown_checkpoint_lsn)
         of the old primary in a planned switch.
     type: str
   timeline_before:
@@ -109,7 +109,7 @@ EXAMPLES = r"""
 - name: Promote the standby in a planned switch
   ccobservatory.ops.postgresql_promote:
     wait_for: standby
-    replay_lsn: "{{ stopped.shutdown_lsn }}"
+    replay_lsn: "{{ stopped.shutdown_checkpoint_lsn }}"
 """
 
 RETURN = r"""
