@@ -11,7 +11,8 @@ short_description: Take a backup of a PostgreSQL cluster with pgBackRest
 version_added: 0.1.0
 description:
   - Runs C(pgbackrest backup) on the host that holds the repository, and returns what the repository then says about it.
-  - It fails when the finished set is marked with errors, such as pages with wrong checksums, although the command exits 0.
+  - It fails when the finished set is marked with errors, such as pages with wrong checksums, although the command
+    exits 0.
   - Waits while another backup of the stanza holds the lock.
 author:
   - ccobservatory operations (@ccobservatory)
@@ -191,7 +192,7 @@ def backup(tool: Pgbackrest, params: dict[str, Any], *, check: bool) -> dict[str
     row = next((entry for entry in tool.info(at=time.time())["backups"] if entry["label"] == label), None)
     if label is None or row is None:
         raise OpsError(
-            f"pgbackrest backup of stanza {params['stanza']} ended, but the repository lists no such set; read its log.",
+            f"pgbackrest backup of stanza {params['stanza']} ended, but no such set is listed; read its log.",
             output=clean(output),
         )
     told = [clean(line.split("WARN:", 1)[1], limit=300) for line in output.splitlines() if "WARN:" in line]

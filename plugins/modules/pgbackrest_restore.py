@@ -48,7 +48,8 @@ options:
       - >-
         C(default) replays all WAL there is and stops without an error at a gap; prove the archive first with
         M(ccobservatory.ops.wal_audit). C(immediate) stops when the backup is consistent. C(time), C(lsn) and C(name)
-        stop at O(target), and the server refuses to start when the archive ends before it. C(standby) follows a primary.
+        stop at O(target), and the server refuses to start when the archive ends before it. C(standby) follows a
+        primary.
     type: str
     choices: [default, immediate, time, lsn, name, standby]
     default: default
@@ -343,7 +344,7 @@ class Restore:
         }
 
     def run(self) -> dict[str, Any]:
-        """Restore and return the result of the module; OpsError before the phase C(restore) means nothing was touched."""
+        """Restore and return the result; an OpsError before the phase C(restore) means that nothing was touched."""
         with self.phases.phase("preflight"):
             self._refuse_running_server()
             self.command = self.tool.command("restore", *options_of(self.params, delta=self.params["delta"]))

@@ -106,8 +106,8 @@ class Stanza:
         info = self.tool.info(at=time.time())
         if info["status"] == "other":
             raise OpsError(
-                f"The repository cannot be read for stanza {self.tool.stanza} ({info['status_message']}); check its path, "
-                "its protocol and the cipher pass."
+                f"The repository cannot be read for stanza {self.tool.stanza} ({info['status_message']}); check its "
+                "path, its protocol and the cipher pass."
             )
         return {"status": info["status"], "databases": info["databases"]}
 
@@ -142,7 +142,7 @@ class Stanza:
             return
         if confirm != self.tool.stanza:
             raise OpsError(
-                f"This would remove stanza {self.tool.stanza} with all its backups; repeat its name in confirm to do so."
+                f"This would remove stanza {self.tool.stanza} with all its backups; name it in confirm to do so."
             )
         repo = f"--repo={self.tool.repo or 1}"
         self.step("stop")

@@ -10,9 +10,10 @@ module: postgresql_controldata
 short_description: Tell the state, timelines and LSNs of a PostgreSQL cluster, running or not
 version_added: 0.1.0
 description:
-  - Reads the control file with C(pg_controldata), the names of the WAL files, and, when the server runs and answers, the
-    server itself through its socket as the account that owns it.
-  - After a promotion the control file names the old timeline until the next checkpoint; RV(wal_timeline) is right at once.
+  - Reads the control file with C(pg_controldata), the names of the WAL files, and, when the server runs and answers,
+    the server itself through its socket as the account that owns it.
+  - After a promotion the control file names the old timeline until the next checkpoint; RV(wal_timeline) is right at
+    once.
   - A directory without a cluster is no error; RV(present) is false then.
 author:
   - ccobservatory operations (@ccobservatory)
