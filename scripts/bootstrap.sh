@@ -5,6 +5,7 @@
 # Usage: scripts/bootstrap.sh [tools|lab]     tools: virtual environment only, without root; lab (default): everything
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/console.sh
 what=${1:-lab}
 root=$PWD
 stamps=$root/.cache/stamps
@@ -13,13 +14,6 @@ mkdir -p "$stamps"
 tools_packages=(git make python3 python3-venv ca-certificates)
 lab_packages=(podman runc netavark aardvark-dns mmdebstrap debian-archive-keyring nftables iproute2 openssh-client openssl
     rsync shellcheck zstd)
-
-say() { printf '%3d:%02d  %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$*"; }
-
-die() {
-    printf 'bootstrap: %s\n' "$*" >&2
-    exit 1
-}
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then

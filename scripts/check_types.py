@@ -14,7 +14,7 @@ PACKAGE = "ansible_collections.ccobservatory.ops.plugins"
 
 def programs() -> list[str]:
     """Return the Python files outside the plugins: the lab, the scripts and the programs that roles install."""
-    found = [path for room in ("lab", "scripts", "roles") for path in sorted((ROOT / room).rglob("*.py"))]
+    found = [path for room in ("lab", "scripts", "roles", "verify") for path in sorted((ROOT / room).rglob("*.py"))]
     return [str(path.relative_to(ROOT)) for path in found]
 
 
