@@ -130,6 +130,16 @@ command:
   type: list
   elements: str
   sample: [pgbackrest, backup, --stanza=main, --type=full]
+started:
+  description: When the module began, in UTC.
+  returned: success, not in check mode
+  type: str
+  sample: '2026-11-23T21:25:29.412Z'
+ended:
+  description: When the module ended, in UTC.
+  returned: success, not in check mode
+  type: str
+  sample: '2026-11-23T21:25:31.812Z'
 seconds:
   description: How long the command took.
   returned: success
@@ -156,6 +166,7 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest impo
     parse_backup_log,
     parse_error,
 )
+from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms, now
 
 _LOCKED = 50
 _POLL_S = 0.5
@@ -183,7 +194,7 @@ def take(tool: Pgbackrest, command: list[str], *, wait_s: float) -> str:
 
 def backup(tool: Pgbackrest, params: dict[str, Any], *, check: bool) -> dict[str, Any]:
     """Take the backup and return its facts; raises OpsError when it fails or the set carries errors."""
-    command, began = tool.command("backup", *options_of(params)), time.monotonic()
+    command, began, started = tool.command("backup", *options_of(params)), time.monotonic(), iso_ms(now())
     if check:
         return {"changed": True, "command": command, "type": params["type"], "seconds": 0.0}
     output = take(tool, command, wait_s=params["wait_running_s"])
@@ -196,13 +207,12 @@ def backup(tool: Pgbackrest, params: dict[str, Any], *, check: bool) -> dict[str
             output=clean(output),
         )
     told = [clean(line.split("WARN:", 1)[1], limit=300) for line in output.splitlines() if "WARN:" in line]
-    facts = {"command": command, "seconds": seconds, "warnings_told": told}
+    facts = {"command": command, "seconds": seconds, "warnings_told": told, "started": started, "ended": iso_ms(now())}
     if row["error"]:
         raise OpsError(
             f"The set {label} holds pages with wrong checksums: run pg_amcheck on the primary and keep the older sets.",
             changed=True,
-            **row,
-            **{**facts, "seconds": seconds},
+            **{**row, **facts},
         )
     return {**row, **facts, "changed": True}
 

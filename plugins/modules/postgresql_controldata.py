@@ -28,6 +28,11 @@ options:
     description: Directory of the programs of the cluster's version.
     type: path
     default: /usr/lib/postgresql/15/bin
+  port:
+    description:
+      - Port whose socket is asked.
+      - Without it, the one that the server wrote into C(postmaster.pid).
+    type: int
   user:
     description: Account that owns the cluster and may connect through the socket as superuser.
     type: str
@@ -203,7 +208,7 @@ def control(run: Run, params: dict[str, Any]) -> dict[str, Any]:
 def server(run: Run, params: dict[str, Any]) -> dict[str, Any] | None:
     """Return what the running server says of itself; None when it does not answer.
 
-    Port and socket directory come from postmaster.pid, so that the right server is asked.
+    Socket directory and port come from postmaster.pid, so that the right server is asked.
     """
     try:
         lines = Path(params["data_dir"], "postmaster.pid").read_text(encoding="utf-8").splitlines()
@@ -212,7 +217,8 @@ def server(run: Run, params: dict[str, Any]) -> dict[str, Any] | None:
     if len(lines) < 5 or not lines[4].strip():
         return None
     command = [os.path.join(params["bin_dir"], "psql"), "-X", "-A", "-t", "-q", "-w", "-v", "ON_ERROR_STOP=1"]
-    command += ["-h", lines[4].strip(), "-p", lines[3].strip(), "-d", "postgres", "-c", _QUERY]
+    port = str(params["port"] or lines[3].strip())
+    command += ["-h", lines[4].strip(), "-p", port, "-d", "postgres", "-c", _QUERY]
     code, out, _err = run(["timeout", "10", *command])
     try:
         facts = json.loads(out) if code == 0 else None
@@ -243,6 +249,7 @@ def main() -> None:
         argument_spec={
             "data_dir": {"type": "path", "required": True},
             "bin_dir": {"type": "path", "default": "/usr/lib/postgresql/15/bin"},
+            "port": {"type": "int"},
             "user": {"type": "str", "default": "postgres"},
         },
         supports_check_mode=True,

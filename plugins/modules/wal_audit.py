@@ -107,7 +107,7 @@ options:
   fail_on_findings:
     description: Whether a finding of severity C(error) fails the task; the findings are returned in both cases.
     type: bool
-    default: true
+    default: false
 seealso:
   - module: ccobservatory.ops.pgbackrest_verify
   - module: ccobservatory.ops.postgresql_controldata
@@ -120,6 +120,7 @@ EXAMPLES = r"""
     timeline: "{{ production.wal_timeline }}"
     system_identifier: "{{ production.system_identifier }}"
     current_lsn: "{{ production.current_lsn }}"
+    fail_on_findings: true
   become: true
 
 - name: Look for a gap right before the promotion
@@ -127,7 +128,6 @@ EXAMPLES = r"""
     stanza: main
     depth: names
     continuity_from: newest
-    fail_on_findings: false
   become: true
   register: audit
 """
@@ -162,11 +162,16 @@ timeline:
   returned: always
   type: int
   sample: 1
-archive:
-  description: Segments listed, timelines seen, name of the newest segment of the timeline.
+checked:
+  description: How many segments, backups, manifests and certificates were looked at, and the timelines seen.
   returned: always
   type: dict
-  sample: {"segments": 14, "timelines": [1], "newest": "000000010000000000000015"}
+  sample: {"segments": 14, "timelines": [1], "backups": 3, "manifests": 3, "certificates": 2, "depth": content}
+newest_wal:
+  description: Name of the newest archived segment of the timeline.
+  returned: always
+  type: str
+  sample: '000000010000000000000015'
 newest_backup:
   description: Label of the newest backup.
   returned: always
@@ -207,7 +212,7 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "certificate_min_days": {"type": "float", "default": 21},
     "min_free_percent": {"type": "float", "default": 10},
     "verify_timeout_s": {"type": "int", "default": 50},
-    "fail_on_findings": {"type": "bool", "default": True},
+    "fail_on_findings": {"type": "bool", "default": False},
 }
 _ORDER = {"error": 0, "warning": 1, "note": 2}
 
@@ -244,11 +249,11 @@ def audit(module: AnsibleModule, reader: _repository_reader.Reader) -> dict[str,
     newest = repository.info["newest"]
     size = max((int(row["repo_size_bytes"] or 0) for row in repository.info["backups"]), default=0)
     findings += _repository.judge_room(**reader.room(params["repo_path"]), backup_bytes=size, bounds=bounds)
+    certificates: list[str] = []
     if params["depth"] == "content":
-        paths = params["certificates"]
-        findings += reader.certificates(
-            _repository_reader.certificate_paths(settings) if paths is None else paths, bounds=bounds
-        )
+        named = params["certificates"]
+        certificates = _repository_reader.certificate_paths(settings) if named is None else named
+        findings += reader.certificates(certificates, bounds=bounds)
         if not any(row["code"] == "wrong_cipher" for row in findings):
             findings += reader.content(known=findings, timeout_s=params["verify_timeout_s"])
     findings.sort(key=lambda row: _ORDER[row["severity"]])
@@ -258,13 +263,17 @@ def audit(module: AnsibleModule, reader: _repository_reader.Reader) -> dict[str,
         "codes": sorted({row["code"] for row in findings}),
         "errors": sum(row["severity"] == "error" for row in findings),
         "timeline": timeline,
-        "archive": {
+        "checked": {
+            "depth": params["depth"],
             "segments": len(repository.archive.segments),
             "timelines": repository.archive.timelines(),
-            "newest": None
-            if last is None or timeline is None
-            else _wal.segment_name(_wal.Segment(timeline, last), segment_size=bounds.segment_size),
+            "backups": len(repository.info["backups"]),
+            "manifests": len(repository.manifests),
+            "certificates": len(certificates),
         },
+        "newest_wal": None
+        if last is None or timeline is None
+        else _wal.segment_name(_wal.Segment(timeline, last), segment_size=bounds.segment_size),
         "newest_backup": newest["label"] if newest else None,
         "seconds": round(time.monotonic() - began, 3),
     }
