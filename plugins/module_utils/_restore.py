@@ -116,7 +116,7 @@ class Restore:
             self.delta = self._decide_delta(before)
             self.command = self.tool.command("restore", *options_of(self.params, delta=self.delta), "--job-retry=1")
             self._prove_system(before)
-        diff = {
+        diff: dict[str, Any] = {
             "before": {"data_dir": before},
             "after": {"data_dir": "cluster", "set": _named_set(self.params) or "newest"},
         }
