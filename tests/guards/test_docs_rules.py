@@ -1,0 +1,64 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules for the pages: what they point at exists, what they list is complete, what is generated is up to date."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINK = re.compile(r"\]\(([^)#:]+)\)")
+NAMED = re.compile(r"`((?:playbooks|roles|plugins|scripts|tests|lab|docs|verify)/[A-Za-z0-9_./-]+)`")
+PIN = re.compile(r"^([A-Za-z0-9_.-]+)==\S+$", re.MULTILINE)
+
+
+def page_name(path: Path) -> str:
+    return path.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = LINK.findall(page.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_named_files_exist(page: Path) -> None:
+    """Paths in code spans that start with a room of the source must be there."""
+    named = NAMED.findall(page.read_text(encoding="utf-8"))
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_dependency_has_its_reason() -> None:
+    requirements = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    lines = [line for line in requirements.splitlines() if line.strip() and not line.startswith("#")]
+    assert len(PIN.findall(requirements)) == len(lines), "a line that pins nothing"
+    reasons = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    assert [name for name in PIN.findall(requirements) if f"`{name}`" not in reasons] == []
+
+
+def test_every_package_of_the_system_has_its_reason() -> None:
+    script = (ROOT / "scripts" / "bootstrap.sh").read_text(encoding="utf-8")
+    packages = " ".join(re.findall(r"^(?:tools|lab)_packages=\(([^)]*)\)", script, re.MULTILINE)).split()
+    assert len(packages) > 5
+    reasons = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    assert [name for name in packages if f"`{name}`" not in reasons and name != "python3"] == []
+
+
+def test_the_operator_knows_every_scenario() -> None:
+    page = (ROOT / "docs" / "operator.md").read_text(encoding="utf-8")
+    scenarios = [path.stem for path in (ROOT / "roles" / "dr" / "files" / "scenarios").glob("*.yml")]
+    assert scenarios
+    assert [name for name in scenarios if f"`{name}`" not in page] == []
+
+
+def test_the_tables_of_the_roles_are_up_to_date() -> None:
+    command = [sys.executable, str(ROOT / "scripts" / "role_readmes.py"), "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
