@@ -7,18 +7,14 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
-import os
 import re
 import socket
-import struct
 import typing as t
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._instants import now_iso
 
-__all__ = ["granted_by", "peers_of_port", "proof", "read_power", "try_connect"]
-
-_AUTH = re.compile(r"^\s*tls-server-auth\s*=\s*(?P<name>[^=\s]+)\s*=\s*(?P<stanzas>\S*)\s*$")
+__all__ = ["proof", "read_power", "try_connect"]
 
 
 def proof(kind: str, host: str, method: str, observed: str, proved: bool) -> dict[str, t.Any]:
@@ -57,44 +53,3 @@ def try_connect(address: str, port: int, timeout: float) -> str | None:
         raise OpsError(f"The name {address} cannot be resolved ({exc.strerror}); give an address.") from exc
     except OSError as exc:
         return (exc.strerror or str(exc)).lower()
-
-
-def granted_by(texts: t.Mapping[str, str], host: str, stanza: str) -> list[str]:
-    """Files whose lines let a host use a stanza; an authorisation for all stanzas counts for each."""
-    found = []
-    for path, text in texts.items():
-        for line in text.splitlines():
-            match = _AUTH.match(line)
-            if match and match["name"] == host and (match["stanzas"] == "*" or stanza in match["stanzas"].split(",")):
-                found.append(path)
-                break
-    return sorted(found)
-
-
-def peers_of_port(port: int, addresses: t.Container[str], proc: str = "/proc") -> dict[str, str]:
-    """Established connections to a local port from some addresses: socket inode to peer address."""
-    found: dict[str, str] = {}
-    for name in ("tcp", "tcp6"):
-        try:
-            with open(os.path.join(proc, "net", name), encoding="ascii") as file:
-                lines = file.read().splitlines()[1:]
-        except OSError:
-            continue
-        for line in lines:
-            parts = line.split()
-            if parts[3] == "01" and int(parts[1].rpartition(":")[2], 16) == port:
-                peer = _address(parts[2].rpartition(":")[0])
-                if peer in addresses:
-                    found[parts[9]] = peer
-    return found
-
-
-def _address(digits: str) -> str:
-    """An address as the kernel prints it in hexadecimal, in host byte order."""
-    words = [struct.pack("=I", int(digits[at : at + 8], 16)) for at in range(0, len(digits), 8)]
-    raw = b"".join(words)
-    if len(raw) == 4:
-        return socket.inet_ntop(socket.AF_INET, raw)
-    if raw[:12] == b"\0" * 10 + b"\xff\xff":
-        return socket.inet_ntop(socket.AF_INET, raw[12:])
-    return socket.inet_ntop(socket.AF_INET6, raw)
