@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Command line of the lab."""
 
 from __future__ import annotations
@@ -67,8 +68,9 @@ def parser() -> argparse.ArgumentParser:
     add = commands.add_parser("ssh", help="open a shell or run a command on a host")
     add.add_argument("host")
     add.add_argument("remote", nargs=argparse.REMAINDER, metavar="COMMAND")
-    add = commands.add_parser("snapshot", help="keep the whole lab as it is under a name")
-    add.add_argument("name")
+    add = commands.add_parser("snapshot", help="keep the whole lab as it is under a name; without a name list them")
+    add.add_argument("name", nargs="?")
+    add.add_argument("--remove", action="store_true", help="remove the snapshot of this name instead")
     add = commands.add_parser("restore", help="put the whole lab back to a snapshot")
     add.add_argument("name")
     add = commands.add_parser("fault", help="break something by name (`lab fault list` shows all)")
@@ -201,8 +203,15 @@ def cmd_ssh(lab: Lab, arguments: argparse.Namespace) -> None:
 
 
 def cmd_snapshot(lab: Lab, arguments: argparse.Namespace) -> None:
-    """Keep the lab under a name."""
+    """Keep the lab under a name, or list or remove what was kept."""
     _lifecycle.check_owner(lab.podman, lab.estate)
+    if not arguments.name:
+        print("\n".join(_snapshot.known(lab.estate)) or "no snapshots")
+        return
+    if arguments.remove:
+        with _lifecycle.exclusive(lab.estate):
+            _snapshot.remove(lab.podman, lab.estate, arguments.name)
+        return
     _lifecycle.require_complete(lab.podman, lab.estate)
     check_disk(lab.estate.state, Path("/var/lib/containers"))
     with _lifecycle.exclusive(lab.estate):

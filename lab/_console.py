@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What the operator sees: progress lines with the elapsed time, tables, and errors of one sentence."""
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The image all hosts start from: a small Debian 12 with systemd and sshd, and the packages of the roles at hand.
 
 The packages are downloaded into the image but not installed: provisioning is the business of the production

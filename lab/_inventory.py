@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Writes the environment of the lab the way any other environment is written: hosts.yml and group variables.
 
 The templates below lab/inventory/ hold `${name}` placeholders. Every `${secret_...}` is a random word, made once and

@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Hosts from nothing to running, off, on again and gone."""
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from . import _image, _inventory, _network, _pki, _records
 from ._console import Console, LabError, LabRefused
-from ._estate import ADMIN_USER, HOSTS, IMAGE, LABEL, Estate, get_host, owner_ids
+from ._estate import ADMIN_USER, HOSTS, LABEL, Estate, get_host, owner_ids
 from ._podman import Podman, check_disk, in_parallel
 
 CAPABILITIES = "SYS_ADMIN,NET_ADMIN,NET_RAW"
@@ -284,9 +285,10 @@ def destroy(podman: Podman, estate: Estate, console: Console, *, image: bool) ->
         remove_hosts(podman, estate, list(podman.containers()))
         for volume in podman.run("volume", "ls", "--quiet", "--filter", f"label={LABEL}={estate.prefix}").split():
             podman.run("volume", "rm", "--force", volume)
-        pattern = f"reference={IMAGE}-{estate.prefix}/*"
-        for name in podman.run("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", pattern).split():
-            podman.run("rmi", "--force", name)
+        # Snapshots inherit the label of their hosts.
+        images = podman.run("images", "--all", "--quiet", "--filter", f"label={LABEL}={estate.prefix}").split()
+        if images:
+            podman.run("rmi", "--force", *dict.fromkeys(images))
         _network.remove(podman, estate)
         if image:
             _image.remove(podman, console)

@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The three networks of the estate, and one nftables table pair that keeps addresses honest and makes the cuts."""
 
 from __future__ import annotations

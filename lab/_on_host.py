@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Runs on a host, sent there through podman: finds and damages files so that the damage can be undone exactly.
 
 Called as `python3 - '{"verb": ..., ...}'`; prints one JSON object, {"error": sentence} when the request cannot be met.

@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Keys of the lab: its certificate authority, a certificate per host, ssh keys, and keys of the stand-ins.
 
 The openssl and ssh-keygen programs do this in about a second and need nothing installed, so the lab can stand before

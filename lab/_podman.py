@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The only place that talks to podman: right settings for this machine, clear errors, parallel work."""
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The power switch of each host: off like pulling the plug, on with the same address, and the proof of both."""
 
 from __future__ import annotations

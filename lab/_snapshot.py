@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Keep the whole lab under a name and put it back in seconds.
 
 A snapshot commits each stopped host to a local image (no compression, no registry); restoring makes new containers
@@ -10,12 +11,13 @@ from __future__ import annotations
 import datetime
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 from . import _network, _records
 from ._console import Console, LabRefused
-from ._estate import IMAGE, Estate
+from ._estate import IMAGE, LABEL, Estate
 from ._lifecycle import ALL_HOSTS, create_host, remove_hosts, start_hosts, stop_hosts
 from ._podman import Podman, in_parallel
 
@@ -112,6 +114,25 @@ def restore(podman: Podman, estate: Estate, console: Console, name: str) -> None
         in_parallel(lambda host: _recreate(podman, estate, host, name), ALL_HOSTS)
     with console.step("starting all hosts"):
         start_hosts(podman, estate, ALL_HOSTS)
+
+
+def remove(podman: Podman, estate: Estate, name: str) -> None:
+    """Remove a snapshot; hosts that were made from it go on, podman keeps what they stand on.
+
+    Raises: LabRefused when there is none of this name.
+    """
+    target = folder(estate, name)
+    if not target.exists():
+        raise LabRefused(f"There is no snapshot '{name}' of the lab '{estate.prefix}'.")
+    (target / "manifest.json").unlink(missing_ok=True)
+    for host in ALL_HOSTS:
+        # An image in use only loses its name.
+        podman.try_run("untag", image_name(estate, host, name))
+    for image in podman.run(
+        "images", "--quiet", "--filter", "dangling=true", "--filter", f"label={LABEL}={estate.prefix}"
+    ).split():
+        podman.try_run("rmi", image)
+    shutil.rmtree(target)
 
 
 def _recreate(podman: Podman, estate: Estate, host: str, name: str) -> None:
