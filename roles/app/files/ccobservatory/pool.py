@@ -94,6 +94,6 @@ async def connect(parameters: dict[str, str | int]) -> Link:
     connection = await psycopg.AsyncConnection.connect(
         autocommit=True,
         prepare_threshold=None,
-        **parameters,  # type: ignore[arg-type]
+        **parameters,
     )
     return Link(connection)

@@ -91,7 +91,8 @@ class Watch:
             reason = _one_line(error)
         else:
             return Probe(answered=True, writable=bool(row[0]), server=str(row[1] or ""))
-        self._question = _dropped(self._question)
+        _drop(self._question)
+        self._question = None
         return Probe(answered=False, paused=await self._is_paused(), reason=reason)
 
     async def _ask(self) -> tuple[object, ...]:
@@ -105,7 +106,8 @@ class Watch:
         try:
             return await asyncio.wait_for(self._ask_console(), 0.3)
         except (TimeoutError, psycopg.Error, OSError):
-            self._console = _dropped(self._console)
+            _drop(self._console)
+            self._console = None
             return False
 
     async def _ask_console(self) -> bool:
@@ -117,7 +119,7 @@ class Watch:
         return any(row["name"] == self._settings.database and int(row["paused"]) for row in rows)
 
 
-def _dropped(link: Link | None) -> None:
+def _drop(link: Link | None) -> None:
     if link is not None:
         link.drop()
 
