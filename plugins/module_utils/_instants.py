@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import parse_iso
 
 __all__ = ["iso", "now_iso", "parse_instant", "seconds_between"]
 
@@ -35,14 +35,8 @@ def parse_instant(text: str) -> int:
     Raises:
         OpsError: the text is no instant, or it says no offset (a local time is never guessed).
     """
-    try:
-        stamp = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
-    except (AttributeError, ValueError) as exc:
-        raise OpsError(f"{text!r} is no instant; write it like 2026-11-23T21:04:05.678Z.") from exc
-    if stamp.tzinfo is None:
-        raise OpsError(f"{text!r} says no time zone; write it in UTC with a trailing Z.")
-    whole = stamp.replace(microsecond=0)
-    return int(whole.timestamp()) * NS + stamp.microsecond * 1000
+    stamp = parse_iso(text)
+    return int(stamp.replace(microsecond=0).timestamp()) * NS + stamp.microsecond * 1000
 
 
 def seconds_between(start_ns: int, end_ns: int) -> float:

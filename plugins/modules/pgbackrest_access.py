@@ -159,6 +159,7 @@ class Access:
             raise OpsError(f"The log {self.params['server_log']} tells no options; restart {self.params['unit']}.")
         if self.params["state"] == "revoked" and not self.module.check_mode:
             result["sessions_ended"] = _access.end_sessions(self.params["port"], self._addresses(), pid)
+        result["changed"] = changed or result["sessions_ended"] > 0
         return {**result, "proof": self._prove(line, result["sessions_ended"])}
 
     def _granting(self) -> list[str]:
