@@ -24,12 +24,12 @@ class Service(ThreadingTCPServer):
 
     daemon_threads = True
 
-    def __init__(self, ledger: dict[tuple[int, int], str], script: list[str]) -> None:
+    def __init__(self, ledger: dict[tuple[int, int], str], enough: threading.Event) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.ledger = ledger
-        self.script = script
+        self.script: list[str] = []
         self.wanted = 5
-        self.enough = threading.Event()
+        self.enough = enough
         self.lock = threading.Lock()
 
     @property
@@ -81,7 +81,8 @@ class Handler(BaseHTTPRequestHandler):
 def services() -> Iterator[list[Service]]:
     """Two services over one ledger, without a script."""
     ledger: dict[tuple[int, int], str] = {}
-    made = [Service(ledger, []), Service(ledger, [])]
+    enough = threading.Event()
+    made = [Service(ledger, enough), Service(ledger, enough)]
     threads = [threading.Thread(target=service.serve_forever, args=(0.05,)) for service in made]
     for thread in threads:
         thread.start()
@@ -100,7 +101,7 @@ def play(canary: ModuleType, services: list[Service], journal: Path, workers: in
     )
     stop = threading.Event()
     threads, opened = canary.start(options, stop)
-    assert any(service.enough.wait(10) for service in services)
+    assert services[0].enough.wait(10)
     stop.set()
     for thread in threads:
         thread.join(5)
@@ -169,7 +170,7 @@ def test_a_second_start_continues_the_chain(canary: ModuleType, services: list[S
     first = play(canary, services, tmp_path / "r.jsonl")
     for service in services:
         service.wanted = len(service.ledger) + 5
-        service.enough.clear()
+    services[0].enough.clear()
     lines = play(canary, services, tmp_path / "r.jsonl")
     acked = acknowledged(lines)
     assert len(acked) > len(acknowledged(first))
