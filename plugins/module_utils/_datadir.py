@@ -52,6 +52,21 @@ def _arguments(process: Path) -> list[str]:
         return []
 
 
+def _is_server(words: Sequence[str]) -> bool:
+    """Tell whether a command line is that of a PostgreSQL server process; children rewrite theirs to C(postgres: ...)."""
+    return bool(words) and (words[0].startswith("postgres: ") or os.path.basename(words[0]).startswith("postgres"))
+
+
+def _works_in(process: Path, words: Sequence[str], wanted: str) -> bool:
+    """Tell whether a process works in a directory; where the kernel hides that, its C(-D) argument tells."""
+    try:
+        return str(process.joinpath("cwd").readlink()) == wanted
+    except PermissionError:
+        return any(flag == "-D" and os.path.realpath(value) == wanted for flag, value in zip(words, words[1:]))
+    except OSError:
+        return False
+
+
 def server_processes(data_dir: str, *, proc: Path = Path("/proc")) -> list[int]:
     """Return the PostgreSQL processes that use *data_dir*, ascending.
 
@@ -60,12 +75,8 @@ def server_processes(data_dir: str, *, proc: Path = Path("/proc")) -> list[int]:
     """
     wanted, found = os.path.realpath(data_dir), []
     for process in _processes(proc):
-        try:
-            here = process.joinpath("cwd").readlink()
-        except OSError:
-            continue
-        name = os.path.basename(_arguments(process)[:1][0] if _arguments(process)[:1] else "")
-        if str(here) == wanted and name.startswith("postgres"):
+        words = _arguments(process)
+        if _is_server(words) and _works_in(process, words, wanted):
             found.append(int(process.name))
     return sorted(found)
 
