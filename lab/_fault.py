@@ -42,9 +42,9 @@ class Bench:
 
     def keep_original(self, record: Record, host: str, path: str) -> None:
         """Save a file with its owner, mode and times, so that undoing needs nothing from the host."""
-        content = self.podman.try_run(
-            "exec", self.estate.container(host), "tar", "-C", "/", "-cf", "-", path.lstrip("/")
-        )
+        # The posix format keeps times to the nanosecond.
+        archive = ("tar", "--format=posix", "-C", "/", "-cf", "-", path.lstrip("/"))
+        content = self.podman.try_run("exec", self.estate.container(host), *archive)
         if content.returncode != 0:
             raise LabError(f"On {host}, {path} could not be saved; is the host running?")
         target = _records.saved_original(self.estate, record.key)

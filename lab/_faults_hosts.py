@@ -86,12 +86,17 @@ def _make_service_stop(bench: Bench, record: Record, settings: dict[str, str]) -
         raise LabRefused(
             f"{unit} is not running on {host}, so there is nothing to stop; look at: lab ssh {host} systemctl status"
         )
-    bench.podman.execute(host, "systemctl", "stop", unit)
+    # What would wake the unit up again, as syslog.socket does with rsyslog, stops with it.
+    triggers = bench.podman.execute(host, "systemctl", "show", "--value", "--property", "TriggeredBy", unit).split()
+    record.undo["stopped"] = [*(name for name in triggers if bench.is_active(host, name)), unit]
+    bench.save(record)
+    bench.podman.execute(host, "systemctl", "stop", *record.undo["stopped"])
 
 
 def _heal_service_stop(bench: Bench, record: Record) -> str:
     host, unit = record.targets
-    bench.podman.execute(host, "systemctl", "start", unit)
+    bench.require_running(host)
+    bench.podman.execute(host, "systemctl", "start", *record.undo.get("stopped", [unit]))
     return ""
 
 
