@@ -63,11 +63,15 @@ def as_user(command: Sequence[str], *, user: str) -> list[str]:
     return ["runuser", "-u", user, "--", *command]
 
 
-def runner(module: Any, *, user: str) -> Run:
-    """Return a function that runs a command list as *user* through C(run_command), in the C locale and in UTC."""
+def runner(module: Any, *, user: str | None) -> Run:
+    """Return a function that runs a command list as *user* through C(run_command), in the C locale and in UTC.
+
+    Without a user the command runs as the account of the module.
+    """
 
     def run(command: Sequence[str]) -> tuple[int, str, str]:
-        code, out, err = module.run_command(as_user(command, user=user), environ_update=ENVIRONMENT, cwd="/")
+        words = as_user(command, user=user) if user else list(command)
+        code, out, err = module.run_command(words, environ_update=ENVIRONMENT, cwd="/")
         return int(code), str(out), str(err)
 
     return run

@@ -8,11 +8,13 @@ PRIVATE to the collection: it can change at any time.
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ansible_collections.ccobservatory.ops.plugins.module_utils._command import Run, as_user
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 
 __all__ = [
@@ -52,33 +54,48 @@ def _arguments(process: Path) -> list[str]:
         return []
 
 
-def _is_server(words: Sequence[str]) -> bool:
-    """Tell whether a command line is that of a PostgreSQL server process; children rewrite theirs to C(postgres: ...)."""
-    return bool(words) and (words[0].startswith("postgres: ") or os.path.basename(words[0]).startswith("postgres"))
-
-
-def _works_in(process: Path, words: Sequence[str], wanted: str) -> bool:
-    """Tell whether a process works in a directory; where the kernel hides that, its C(-D) argument tells."""
-    try:
-        return str(process.joinpath("cwd").readlink()) == wanted
-    except PermissionError:
-        return any(flag == "-D" and os.path.realpath(value) == wanted for flag, value in zip(words, words[1:]))
-    except OSError:
-        return False
-
-
-def server_processes(data_dir: str, *, proc: Path = Path("/proc")) -> list[int]:
-    """Return the PostgreSQL processes that use *data_dir*, ascending.
+def server_processes(data_dir: str, *, run: Run, proc: Path = Path("/proc")) -> list[int]:
+    """Return the PostgreSQL servers (their first processes) that work in *data_dir*, ascending.
 
     A server works inside its data directory, so its working directory proves the use, whatever postmaster.pid says: the
-    file outlives a killed server and its number can belong to a foreign process by then.
+    file outlives a killed server and its number can belong to a foreign process by then. Where root may not look at
+    another account's processes, as in a container, the owner of the process is asked through *run*. Raises OpsError
+    when the use of the directory can neither be proved nor ruled out.
     """
-    wanted, found = os.path.realpath(data_dir), []
-    for process in _processes(proc):
-        words = _arguments(process)
-        if _is_server(words) and _works_in(process, words, wanted):
-            found.append(int(process.name))
-    return sorted(found)
+    wanted = os.path.realpath(data_dir)
+    servers = {int(process.name): process for process in _processes(proc) if _is_server(process)}
+    first = [pid for pid in servers if _parent(servers[pid]) not in servers]
+    return sorted(pid for pid in first if _working_directory(servers[pid], run) == wanted)
+
+
+def _is_server(process: Path) -> bool:
+    """Tell whether a process is one of PostgreSQL, by its name."""
+    words = _arguments(process)
+    return bool(words) and os.path.basename(words[0].split(":", 1)[0]) in ("postgres", "postmaster")
+
+
+def _parent(process: Path) -> int | None:
+    """Return the parent of a process; None when it has ended."""
+    try:
+        return int(process.joinpath("stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1])
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def _working_directory(process: Path, run: Run) -> str | None:
+    """Return where a process works; None when it has ended. Raises OpsError when nobody may tell."""
+    try:
+        return str(process.joinpath("cwd").readlink())
+    except PermissionError:
+        owner = pwd.getpwuid(process.stat().st_uid).pw_name
+    except OSError:
+        return None
+    code, out, _err = run(as_user(["readlink", str(process / "cwd")], user=owner))
+    if code == 0:
+        return out.strip()
+    if not process.exists():
+        return None
+    raise OpsError(f"Nobody may tell in which directory the PostgreSQL process {process.name} works: stop it first.")
 
 
 def running_restores(stanza: str, data_dir: str, *, proc: Path = Path("/proc")) -> list[int]:

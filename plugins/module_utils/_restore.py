@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _datadir
-from ansible_collections.ccobservatory.ops.plugins.module_utils._command import Phases, mask
+from ansible_collections.ccobservatory.ops.plugins.module_utils._command import Phases, Run, mask
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest import (
     SET_DAMAGED,
@@ -80,7 +80,8 @@ def _timeline(text: str) -> str:
 class Restore:
     """One restore into one data directory."""
 
-    def __init__(self, params: Mapping[str, Any], tool: Pgbackrest, *, check: bool) -> None:
+    def __init__(self, params: Mapping[str, Any], tool: Pgbackrest, *, run: Run, check: bool) -> None:
+        self._run = run
         self.params = params
         self.check = check
         self.data_dir = os.path.normpath(params["data_dir"])
@@ -133,7 +134,7 @@ class Restore:
         return {"changed": True, "diff": diff, "recovery": recovery, **told, **self.facts()}
 
     def _refuse_running_server(self) -> None:
-        pids = _datadir.server_processes(self.data_dir)
+        pids = _datadir.server_processes(self.data_dir, run=self._run)
         if pids:
             raise OpsError(
                 f"PostgreSQL is running in {self.data_dir} (process {pids[0]}); stop it before restoring over it.",

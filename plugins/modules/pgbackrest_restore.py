@@ -286,7 +286,7 @@ def main() -> None:
             repo=params["repo"],
             executable=params["executable"],
         )
-        restore = Restore(params, tool, check=module.check_mode)
+        restore = Restore(params, tool, run=runner(module, user=None), check=module.check_mode)
         result = restore.run()
     except OpsError as exc:
         module.fail_json(msg=exc.message, **{**(restore.facts() if restore else {}), **exc.details})

@@ -227,9 +227,9 @@ def server(run: Run, params: dict[str, Any]) -> dict[str, Any] | None:
     return facts if isinstance(facts, dict) else None
 
 
-def look(run: Run, params: dict[str, Any]) -> dict[str, Any]:
-    """Return all facts; raises OpsError when the cluster cannot be read."""
-    running = bool(_datadir.server_processes(params["data_dir"]))
+def look(run: Run, own: Run, params: dict[str, Any]) -> dict[str, Any]:
+    """Return all facts; *own* runs as the module's account. Raises OpsError when the cluster cannot be read."""
+    running = bool(_datadir.server_processes(params["data_dir"], run=own))
     facts: dict[str, Any] = {"running": running, "accepting": False, "in_recovery": None}
     facts.update(current_lsn=None, version=None)
     if _datadir.system_identifier(params["data_dir"]) is None:
@@ -255,7 +255,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        facts = look(runner(module, user=module.params["user"]), module.params)
+        facts = look(runner(module, user=module.params["user"]), runner(module, user=None), module.params)
     except OpsError as exc:
         module.fail_json(msg=exc.message, **exc.details)
     module.exit_json(changed=False, **facts)

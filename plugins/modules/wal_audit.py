@@ -291,7 +291,7 @@ def main() -> None:
             repo=params["repo"],
             executable=params["executable"],
         )
-        result = audit(module, _repository_reader.Reader(tool, run=runner(module, user="root")))
+        result = audit(module, _repository_reader.Reader(tool, run=runner(module, user=None)))
         if result["errors"] and params["fail_on_findings"]:
             first = result["findings"][0]
             raise OpsError(
