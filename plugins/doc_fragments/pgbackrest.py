@@ -27,7 +27,7 @@ options:
   user:
     description:
       - Account that runs pgBackRest and owns its files.
-      - When the module runs as root it changes to this account with C(runuser); set C(become=true) and not C(become_user).
+      - When the module runs as root it changes to this account with C(runuser); set C(become=true), not C(become_user).
     type: str
     default: postgres
   executable:
