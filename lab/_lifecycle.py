@@ -32,14 +32,20 @@ INOTIFY_INSTANCES = 1024
 ALL_HOSTS = tuple(host.name for host in HOSTS)
 
 
+def lock_file(estate: Estate) -> Path:
+    """Return the lock of a lab; it lies beside the state directory, which a refused command does not even make."""
+    return estate.state.with_name(f"{estate.prefix}.lock")
+
+
 @contextmanager
 def exclusive(estate: Estate) -> Iterator[None]:
     """Hold the lab for one command that rebuilds it.
 
     Raises: LabRefused when another such command is running.
     """
-    estate.state.mkdir(parents=True, exist_ok=True)
-    with (estate.state / "lock").open("a", encoding="utf-8") as handle:
+    path = lock_file(estate)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -295,5 +301,6 @@ def destroy(podman: Podman, estate: Estate, console: Console, *, image: bool) ->
     _inventory.remove(estate)
     shutil.rmtree(estate.control_dir, ignore_errors=True)
     shutil.rmtree(estate.state, ignore_errors=True)
+    lock_file(estate).unlink(missing_ok=True)
     if not any(entry.is_dir() for entry in estate.state.parent.iterdir()):
         shutil.rmtree(estate.state.parent, ignore_errors=True)

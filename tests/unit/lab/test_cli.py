@@ -47,19 +47,24 @@ def test_the_program_can_be_executed() -> None:
     ],
 )
 def test_bad_input_is_one_sentence(
-    arguments: list[str], code: int, sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    code: int,
+    sentence: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setattr(_cli, "PROGRAM", tmp_path / "lab" / "lab")
     monkeypatch.setattr(_cli, "become_root", lambda *_: None)
     monkeypatch.setattr(_cli, "check_machine", lambda **_: None)
     monkeypatch.setattr(_podman.Podman, "containers", lambda _: {})
-    monkeypatch.setattr(_podman.Podman, "_own_configuration", lambda _: Path("/nowhere"))
     monkeypatch.setattr(_lifecycle, "require_complete", lambda *_: None)
-    monkeypatch.setenv("OPS_LAB_PREFIX", "neverbuilt")
     assert _cli.main(arguments) == code
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.count("\n") == 1
     assert sentence in printed.err
+    assert not (tmp_path / ".lab" / "ops").exists()
 
 
 def test_prefix_and_subnet_come_from_flag_or_environment(monkeypatch: pytest.MonkeyPatch) -> None:
