@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 LAB = ["lab/lab", "--prefix", "mol", "--subnet", "10.84"]
+HOSTS = ["lb1", "app1", "db1", "db2", "repo1", "mon1", "client1"]
 ORDER = (
     "base",
     "pgbackrest",
@@ -42,6 +43,7 @@ def scenarios() -> list[str]:
 def run(name: str) -> bool:
     """Run one scenario on the shared estate and return whether it passed."""
     environment = dict(os.environ, MOLECULE_SHARED="true", MOLECULE_GLOB="molecule/*/molecule.yml")
+    environment["MOLECULE_EPHEMERAL_DIRECTORY"] = str(ROOT / ".cache" / "molecule" / name)
     environment["PATH"] = f"{BIN}{os.pathsep}{environment['PATH']}"
     begun = time.monotonic()
     done = subprocess.run([str(BIN / "molecule"), "test", "-s", name], cwd=ROOT, env=environment, check=False)
@@ -55,7 +57,7 @@ def main() -> int:
     begun, passed, failed = time.monotonic(), 0, 0
     names = scenarios()
     subprocess.run([*LAB, "destroy"], cwd=ROOT, check=True)
-    subprocess.run([*LAB, "up", "--no-provision"], cwd=ROOT, check=True)
+    subprocess.run([*LAB, "up", "--no-provision", *HOSTS], cwd=ROOT, check=True)
     for name in names:
         if not run(name):
             failed = 1

@@ -47,6 +47,7 @@ class Outcome:
 PYTEST = ("python", "-m", "pytest", "-q")
 MOLECULE = ("python", "scripts/run_molecule.py")
 LAB = (*PYTEST, "tests/integration", "--ignore=tests/integration/test_clone.py")
+LINT = ("env", "ANSIBLE_COLLECTIONS_PATH=collections", "ansible-lint", "--nocolor")
 CLONE = "tests/integration/test_clone.py"
 STAGES = (
     Stage("ruff", "Python source follows the house style", ("ruff", "check", ".")),
@@ -54,7 +55,7 @@ STAGES = (
     Stage("yamllint", "YAML is well formed", ("yamllint", "--strict", ".")),
     Stage("unit", "rules, parsers and modules behave", (*PYTEST, "tests/unit"), counted=True),
     Stage("guards", "the house rules hold", (*PYTEST, "tests/guards"), counted=True),
-    Stage("lint", "playbooks and roles pass the production profile", ("ansible-lint", "--nocolor")),
+    Stage("lint", "playbooks and roles pass the production profile", LINT),
     Stage("changelog", "the change fragments are valid", ("antsibull-changelog", "lint")),
     Stage("clone", "a plain clone runs, builds and installs", (*PYTEST, CLONE), counted=True),
     Stage("sanity", "ansible-test sanity accepts the collection", ("bash", "scripts/sanity.sh")),

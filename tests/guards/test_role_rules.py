@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
 TASK_FILES = sorted(path for role in ROLES for room in ("tasks", "handlers") for path in (role / room).rglob("*.yml"))
 MOST_LINES = 200
-README_SECTIONS = ("variables", "example", "pro[vo]")
+README_SECTIONS = ("variables", "example", "prov|verif")
 
 
 def load(path: Path) -> dict[str, Any]:
