@@ -55,19 +55,6 @@ def exclusive(estate: Estate) -> Iterator[None]:
         yield
 
 
-def check_owner(podman: Podman, estate: Estate) -> None:
-    """Refuse to touch containers of this prefix that another checkout made.
-
-    Raises: LabRefused naming that checkout.
-    """
-    for entry in podman.containers().values():
-        root = entry["Labels"].get(f"{LABEL}.root", "")
-        if root != str(estate.root):
-            raise LabRefused(
-                f"The lab '{estate.prefix}' belongs to the checkout {root}; use another --prefix or destroy it there."
-            )
-
-
 def missing_hosts(podman: Podman) -> tuple[list[str], list[str]]:
     """Return the hosts that do not exist and those that exist but do not run."""
     states = podman.states()
@@ -91,7 +78,6 @@ def require_complete(podman: Podman, estate: Estate) -> None:
 
 def prepare(podman: Podman, estate: Estate, console: Console, program: Path) -> str:
     """Make everything hosts stand on: image, networks, keys and inventory; return the image's name."""
-    check_owner(podman, estate)
     _network.check_subnet(podman, estate)
     if missing_hosts(podman)[0]:
         check_disk(estate.state, Path("/var/lib/containers"))
@@ -286,7 +272,6 @@ def remove_hosts(podman: Podman, estate: Estate, hosts: Sequence[str]) -> None:
 
 def destroy(podman: Podman, estate: Estate, console: Console, *, image: bool) -> None:
     """Remove every trace of this lab: hosts, journals, snapshots, networks, tables, keys and inventory."""
-    check_owner(podman, estate)
     with console.step("removing hosts, journals, snapshots and networks"):
         remove_hosts(podman, estate, list(podman.containers()))
         for volume in podman.run("volume", "ls", "--quiet", "--filter", f"label={LABEL}={estate.prefix}").split():

@@ -138,10 +138,18 @@ class Podman:
         return done.stdout.decode(errors="replace")
 
     def containers(self) -> dict[str, dict[str, Any]]:
-        """Return the containers of this lab by host name, as podman lists them."""
+        """Return the containers of this lab by host name, as podman lists them.
+
+        Raises: LabRefused when another checkout made them: it alone knows their keys and their faults.
+        """
         output = self.run("ps", "--all", "--filter", f"label={LABEL}={self.estate.prefix}", "--format", "json")
         found: dict[str, dict[str, Any]] = {}
         for entry in json.loads(output or "[]"):
+            root = entry["Labels"].get(f"{LABEL}.root", "")
+            if root != str(self.estate.root):
+                raise LabRefused(
+                    f"The lab '{self.estate.prefix}' belongs to the checkout {root}; use another --prefix."
+                )
             found[entry["Labels"][f"{LABEL}.host"]] = entry
         return found
 

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections import namedtuple
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -109,14 +108,11 @@ def test_too_little_disk_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 class FakePodman:
     """Lists what it was given."""
 
-    def __init__(self, states: dict[str, str], root: str = "") -> None:
-        self.given, self.root = states, root
+    def __init__(self, states: dict[str, str]) -> None:
+        self.given = states
 
     def states(self) -> dict[str, str]:
         return self.given
-
-    def containers(self) -> dict[str, dict[str, Any]]:
-        return {host: {"Labels": {f"{LABEL}.root": self.root}} for host in self.given}
 
 
 def test_a_lab_half_up_is_named(estate: Estate) -> None:
@@ -130,10 +126,33 @@ def test_a_lab_half_up_is_named(estate: Estate) -> None:
         _lifecycle.require_complete(FakePodman({}), estate)  # type: ignore[arg-type]
 
 
-def test_the_lab_of_another_checkout_is_left_alone(estate: Estate) -> None:
-    _lifecycle.check_owner(FakePodman({"db1": "running"}, str(estate.root)), estate)  # type: ignore[arg-type]
+def test_the_lab_of_another_checkout_is_left_alone(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    podman = _podman.Podman(estate)
+
+    def listed(root: str) -> list[str]:
+        labels = {LABEL: "unit", f"{LABEL}.host": "db1", f"{LABEL}.root": root}
+        monkeypatch.setattr(podman, "run", lambda *_: json.dumps([{"Labels": labels, "State": "running"}]))
+        return list(podman.states())
+
+    assert listed(str(estate.root)) == ["db1"]
     with pytest.raises(LabRefused, match="belongs to the checkout /elsewhere"):
-        _lifecycle.check_owner(FakePodman({"db1": "running"}, "/elsewhere"), estate)  # type: ignore[arg-type]
+        listed("/elsewhere")
+
+
+def test_a_user_goes_on_through_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(_cli.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(_cli.os, "execvp", lambda program, argv: started.append(argv))
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(_cli.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0))
+    monkeypatch.setenv("OPS_LAB_SUBNET", "10.97")
+    words = ["--prefix", "unit", "power", "off", "db1"]
+    _cli.become_root(_cli.parser().parse_args(words), words)
+    assert started[0][0] == "sudo"
+    # sudo drops the environment, so what was read from it is told by flags; those given later win.
+    assert started[0][3:] == [str(_cli.PROGRAM), "--prefix", "unit", "--subnet", "10.97", *words]
+    _cli.become_root(_cli.parser().parse_args(["ssh", "db1"]), ["ssh", "db1"])
+    assert len(started) == 1, "a shell on a host needs no root here"
 
 
 def test_two_commands_do_not_rebuild_one_lab(estate: Estate) -> None:
