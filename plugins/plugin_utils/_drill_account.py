@@ -20,6 +20,7 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_blocks i
     code,
     facts,
     figure,
+    lines,
     note,
     part,
     parts,
@@ -48,13 +49,13 @@ def people(record: Record) -> dict[str, Any]:
         "people",
         "People and sign-offs",
         table(
-            ("Item", "Role", "Name", "What was signed", "Signed at", "Key", ""),
+            ("Item", "Role", "Signed by", "What was signed", "Signed at", ""),
             [_person(row) for row in parts(record, "people")],
             empty="Nobody signed anything in this drill.",
         ),
         table(
-            ("Sign-off", "Role", "Name", "", "Signed at", "Key", ""),
-            [_person({**row, "item": "final", "statement": row.get("statement")}) for row in parts(record, "sign_off")],
+            ("Final sign-off", "Role", "Signed by", "What was signed", "Signed at", ""),
+            [_person(row) for row in parts(record, "sign_off")],
             empty="The record was not signed off.",
         ),
         lead="A stand-in is a key that acts for a person in a rehearsal: it proves that the step was asked for and "
@@ -64,12 +65,11 @@ def people(record: Record) -> dict[str, Any]:
 
 def _person(row: Record) -> list[Any]:
     return [
-        row.get("item"),
+        cell(row.get("item"), "key"),
         row.get("role"),
-        row.get("name"),
+        lines(cell(row.get("name")), code(row.get("fingerprint"))),
         row.get("statement"),
-        cell(moment(row.get("signed_at")), "time"),
-        code(row.get("fingerprint")),
+        cell(moment(row.get("signed_at"))),
         pill("warn", "stand-in") if row.get("stand_in") else pill("ok", "person"),
     ]
 
@@ -129,12 +129,20 @@ def _retest(row: Record) -> str:
     return f"{days} days after the drill" if days else "no date yet"
 
 
+_TREND_LEGEND = [
+    ("key-dot", "passed"),
+    ("key-cond", "passed with conditions"),
+    ("key-fail", "failed"),
+    ("key-target", "target"),
+    ("key-gap", "n/m: not measured"),
+]
+
+
 def trend(record: Record) -> dict[str, Any]:
     """The last drills and this one."""
     achieved, targets = part(record, "achieved"), part(record, "targets")
     here = {key: record.get(key) for key in ("id", "started", "verdict", "mode")}
     here.update({key: achieved.get(key) for key in ("rto_s", "rpo_s", "lost_rows")}, current=True)
-    here["scenario"] = part(record, "scenario").get("name")
     past = [dict(row) for row in parts(record, "history") if row.get("id") != record.get("id")]
     rows = [*past, here]
     pictures = [
@@ -144,9 +152,9 @@ def trend(record: Record) -> dict[str, Any]:
     return section(
         "trend",
         "Trend of the last drills",
-        {"kind": "pair", "svgs": pictures},
+        {"kind": "pair", "svgs": pictures, "legend": _TREND_LEGEND},
         table(
-            ("Drill", "Day", "Scenario", "Recovery time", "Recovery point", "Writes lost", "Verdict"),
+            ("Drill", "Day", "Recovery time", "Recovery point", "Writes lost", "Verdict"),
             [_history_row(row) for row in reversed(rows)],
         ),
         lead=None if past else "This is the first drill of the environment: there is nothing to compare it with yet.",
@@ -170,7 +178,6 @@ def _history_row(row: Record) -> list[Any]:
     return [
         code(row.get("id")),
         cell(day(row.get("started"))),
-        code(row.get("scenario")),
         seconds_cell(row.get("rto_s")),
         seconds_cell(row.get("rpo_s")),
         figure(count(row.get("lost_rows"))),

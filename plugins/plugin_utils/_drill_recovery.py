@@ -21,6 +21,7 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_blocks i
     cell,
     code,
     drawing,
+    exact_cell,
     facts,
     figure,
     note,
@@ -75,21 +76,29 @@ def scenario(record: Record) -> dict[str, Any]:
         "scenario",
         "Scenario and scope",
         facts(
-            ("Scenario", code(told.get("name"))),
             ("Threat", told.get("threat")),
             ("Hypothesis", told.get("hypothesis")),
+            ("Stop condition", told.get("stop_condition")),
             ("Mode", mode_words(record)),
+            wide=True,
+        ),
+        facts(
+            ("Scenario", code(told.get("name"))),
             ("Test type", record.get("test_type")),
+            ("Approved before the start by", approval.get("approver")),
+            ("Approved at", cell(moment(approval.get("signed_at")), "time")),
             ("Began", cell(moment(record.get("started")), "time")),
             ("Disaster declared", cell(moment(record.get("declared")), "time")),
             ("Ended", cell(moment(record.get("ended")), "time")),
-            ("Approved before the start by", approval.get("approver")),
-            ("Approved at", cell(moment(approval.get("signed_at")), "time")),
-            ("Stop condition", told.get("stop_condition")),
+            ("Length of the whole drill", seconds_cell(_length(record))),
         ),
         bullets(told.get("blast_radius") or [None], title="Blast radius"),
         bullets(told.get("rollback") or [None], title="Declared rollback"),
     )
+
+
+def _length(record: Record) -> float | None:
+    return _offset(plain_text(record.get("started")) or "", record.get("ended"))
 
 
 def recovery_time(record: Record) -> dict[str, Any]:
@@ -109,9 +118,9 @@ def recovery_time(record: Record) -> dict[str, Any]:
         facts(
             ("Last acknowledged write before", cell(moment(gap.get("last_ack")), "time")),
             ("First acknowledged write after", cell(moment(gap.get("first_ack")), "time")),
-            ("Gap that clients saw", seconds_cell(gap.get("seconds"))),
-            ("Sum of the phases", seconds_cell(gap.get("sum_of_phases_s"))),
-            ("Difference", seconds_cell(gap.get("difference_s"))),
+            ("Gap that clients saw", exact_cell(gap.get("seconds"))),
+            ("Sum of the phases", exact_cell(gap.get("sum_of_phases_s"))),
+            ("Difference", exact_cell(gap.get("difference_s"))),
         ),
         lead="Measured at a client outside of the estate: from its last acknowledged write before the fault to its "
         "first one after. A phase ends where the next one begins.",
@@ -141,8 +150,7 @@ def _waterfall(record: Record, rows: list[Any], gap: Record) -> Block:
         target=number(part(record, "targets").get("rto_s")),
         edges=edges,
     )
-    legend = [("key-bar", "measured"), ("key-expected", "expected from earlier drills"), ("key-target", "target")]
-    return drawing(svg, legend)
+    return drawing(svg, [("key-bar", "measured"), ("key-expected", "expected from earlier drills")])
 
 
 def _phase_row(row: Record) -> list[Any]:
@@ -151,7 +159,7 @@ def _phase_row(row: Record) -> list[Any]:
         PHASES.get(str(row.get("name")), row.get("name")),
         cell(clock(row.get("started")), "time"),
         cell(clock(row.get("ended")), "time"),
-        seconds_cell(seconds),
+        exact_cell(seconds),
         seconds_cell(row.get("expected_s")),
         seconds_cell(deadline),
         _on_time(seconds, deadline),
@@ -188,7 +196,7 @@ def _step_row(row: Record) -> list[Any]:
     late = _on_time(number(row.get("seconds")), number(row.get("deadline_s")))["text"] == "late"
     status = pill("bad", "late") if late and row.get("status") == "done" else result(row.get("status"))
     return [
-        row.get("item"),
+        cell(row.get("item"), "key"),
         f"{title}{suffix}{error}",
         row.get("actor"),
         cell(clock(row.get("started")), "time"),

@@ -117,7 +117,7 @@ def _lost(record: Record) -> Tile:
     return {
         "label": "Acknowledged writes lost",
         "value": count(lost),
-        "detail": f"of {acked} acknowledged" if acked else "acknowledged writes: not measured",
+        "detail": f"of {acked} acknowledged" if acked else _absent(record, "number acknowledged: not measured"),
         "pill": pill("ok", "none lost") if lost == 0 else None,
     }
 
@@ -125,8 +125,16 @@ def _lost(record: Record) -> Tile:
 def _doubt(record: Record) -> Tile:
     doubt = part(part(record, "ledger"), "in_doubt")
     committed, missing = count(doubt.get("committed")), count(doubt.get("not_committed"))
-    detail = f"{committed} committed, {missing} not" if committed and missing else "their outcome: not measured"
-    return {"label": "Writes in doubt", "value": count(_figure(record, "achieved", "in_doubt_rows")), "detail": detail}
+    known = f"{committed} committed, {missing} not" if committed and missing else None
+    return {
+        "label": "Writes in doubt",
+        "value": count(_figure(record, "achieved", "in_doubt_rows")),
+        "detail": known or _absent(record, "their outcome: not measured"),
+    }
+
+
+def _absent(record: Record, otherwise: str) -> str:
+    return "not part of an isolated copy" if record.get("mode") == "copy" else otherwise
 
 
 def _signed(record: Record) -> Tile:

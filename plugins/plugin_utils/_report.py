@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import canonical_json, sha256_bytes
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_view import view_of
@@ -24,6 +24,10 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_words im
 __all__ = ["record_bytes", "render"]
 
 _TEMPLATES = Path(__file__).with_name("templates")
+_WORDS = re.compile(r"\s+|\S+")
+_JOINTS = re.compile(r"[^-_/.:=,]*[-_/.:=,]|[^-_/.:=,]+")
+_PIECE = 32
+_BREAK = Markup("<wbr>")
 _NOT_MEASURED = Markup('<span class="none">not measured</span>')
 
 
@@ -45,7 +49,7 @@ def render(record: Mapping[str, Any]) -> bytes:
 
 
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(str(_TEMPLATES)),
         autoescape=True,
         undefined=StrictUndefined,
@@ -54,6 +58,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["soft"] = _soft
+    return environment
 
 
 def _shown(value: Any) -> Any:
@@ -64,6 +70,26 @@ def _shown(value: Any) -> Any:
     if value is None or value == "":
         return _NOT_MEASURED
     return clean(value)
+
+
+def _soft(value: Any, length: int = 32) -> Any:
+    """Return a text with places where a word longer than ``length`` may break, so that no table grows past its page."""
+    shown = _shown(value)
+    if isinstance(shown, Markup):
+        return shown
+    pieces = (escape(piece) for word in _WORDS.findall(shown) for piece in _breakable(word, length))
+    return Markup("").join(pieces)
+
+
+def _breakable(word: str, length: int) -> list[Any]:
+    """Cut a long word after its own joints, and any piece that is still too long after so many characters."""
+    if len(word) <= length:
+        return [word]
+    pieces: list[Any] = []
+    for joint in _JOINTS.findall(word):
+        for start in range(0, len(joint), _PIECE):
+            pieces += [joint[start : start + _PIECE], _BREAK]
+    return pieces[:-1]
 
 
 def _style(record: Mapping[str, Any]) -> str:

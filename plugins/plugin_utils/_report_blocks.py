@@ -16,8 +16,8 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_words im
 
 __all__ = [
     *("Block", "Cell", "Record", "Tile"),
-    *("bullets", "cell", "code", "drawing", "facts", "figure", "note", "part", "parts", "pill", "result"),
-    *("section", "seconds_cell", "table"),
+    *("bullets", "cell", "code", "drawing", "facts", "figure", "lines", "note", "part", "parts", "pill", "result"),
+    *("exact_cell", "section", "seconds_cell", "table"),
 ]
 
 Record = Mapping[str, Any]
@@ -69,7 +69,7 @@ def section(anchor: str, title: str, *blocks: Block | None, lead: str | None = N
 
 
 def cell(value: Any, kind: str = "text") -> Cell:
-    """Return a cell; ``kind`` is text, num, time or code."""
+    """Return a cell; ``kind`` is text, num, time, key (never broken) or code."""
     return {"kind": kind, "text": plain_text(value)}
 
 
@@ -82,6 +82,12 @@ def seconds_cell(value: Any) -> Cell:
     """Return a cell with a duration given in seconds."""
     found = number(value)
     return figure(None if found is None else duration(found))
+
+
+def exact_cell(value: Any) -> Cell:
+    """Return a cell with a duration to the millisecond, for figures that have to add up."""
+    found = number(value)
+    return figure(None if found is None else f"{found:.3f} s" if abs(found) < 120 else duration(found))
 
 
 def code(value: Any) -> Cell:
@@ -100,9 +106,14 @@ def result(value: Any) -> Cell:
     return pill(state, text)
 
 
-def facts(*rows: tuple[str, Any]) -> Block:
-    """Return a list of names and values; a value is a cell or anything plain."""
-    return {"kind": "facts", "rows": [(name, _as_cell(value)) for name, value in rows]}
+def facts(*rows: tuple[str, Any], wide: bool = False) -> Block:
+    """Return a list of names and values, in two columns unless ``wide``; a value is a cell or anything plain."""
+    return {"kind": "facts", "wide": wide, "rows": [(name, _as_cell(value)) for name, value in rows]}
+
+
+def lines(*cells: Cell) -> Cell:
+    """Return a cell with several cells below one another."""
+    return {"kind": "lines", "text": None, "lines": list(cells)}
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str | None = None) -> Block:

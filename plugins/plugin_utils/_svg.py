@@ -25,8 +25,11 @@ WIDTH = 880
 class Canvas:
     """Collects shapes; coordinates are rounded to a tenth so that the text is stable."""
 
-    def __init__(self, width: float, height: float, *, title: str, description: str, name: str) -> None:
+    def __init__(
+        self, width: float, height: float, *, title: str, description: str, name: str, stretch: bool = False
+    ) -> None:
         self.width, self.height = width, height
+        self._stretch = stretch
         self._parts: list[str] = []
         self._head = (title, description, name)
 
@@ -62,8 +65,10 @@ class Canvas:
     def markup(self) -> Markup:
         """Return the drawing."""
         title, description, name = (escape(clean(part)) for part in self._head)
+        stretch = ' preserveAspectRatio="none"' if self._stretch else ""
         opening = (
-            f'<svg viewBox="0 0 {_n(self.width)} {_n(self.height)}" role="img" aria-labelledby="{name}-t {name}-d">'
+            f'<svg viewBox="0 0 {_n(self.width)} {_n(self.height)}"{stretch}'
+            f' role="img" aria-labelledby="{name}-t {name}-d">'
             f'<title id="{name}-t">{title}</title><desc id="{name}-d">{description}</desc>'
         )
         # Safe: every part was put together above from numbers, our own class names and escaped text.
@@ -73,7 +78,7 @@ class Canvas:
 def waterfall(
     rows: Sequence[Mapping[str, Any]], *, total: float, target: float | None, edges: tuple[str, str]
 ) -> Markup:
-    """Draw the phases of the recovery to scale, each below the one before it, below the gap that clients saw.
+    """Draw the phases of the recovery to scale, a row each, below the gap that clients saw.
 
     Args:
         rows: label, offset, seconds, expected (seconds or None), late (bool).
@@ -103,8 +108,10 @@ def waterfall(
         _phase(canvas, row, y=top + step * index, left=left, scale=scale)
     if shown_target is not None:
         x = left + shown_target * scale
-        canvas.line(x, 40, x, bottom, "target")
-        canvas.text(x - 6, 36, f"target {duration(shown_target)}", "target-text", anchor="end")
+        canvas.line(x, 26, x, bottom, "target")
+    if target is not None:
+        beyond = "" if shown_target is not None else ", beyond this scale"
+        canvas.text(WIDTH, 18, f"target {duration(target)}{beyond}", "target-text", anchor="end")
     return canvas.markup()
 
 
@@ -134,7 +141,7 @@ def gantt(groups: Sequence[Mapping[str, Any]], *, total: float) -> Markup:
         groups: title and rows; a row has item, label, offset, seconds (None when it did not run), deadline, state.
         total: the length of the drill in seconds.
     """
-    left, right, top, step, head = 330.0, 200.0, 30.0, 22.0, 28.0
+    left, right, top, step, head = 340.0, 200.0, 30.0, 22.0, 30.0
     count = sum(len(group["rows"]) for group in groups)
     height = top + head * len(groups) + step * count + 6
     canvas = Canvas(
@@ -163,7 +170,7 @@ def gantt(groups: Sequence[Mapping[str, Any]], *, total: float) -> Markup:
 
 def _step(canvas: Canvas, row: Mapping[str, Any], *, y: float, left: float, right: float, scale: float) -> None:
     canvas.text(0, y + 16, row["item"], "tick")
-    canvas.text(50, y + 16, shortened(row["label"], 44), "label")
+    canvas.text(50, y + 16, shortened(row["label"], 45), "label")
     if row["seconds"] is None:
         canvas.text(left + 4, y + 16, row["state"], "tick")
         return
@@ -180,7 +187,8 @@ def _step(canvas: Canvas, row: Mapping[str, Any], *, y: float, left: float, righ
 
 def share_bar(achieved: float | None, target: float | None, *, name: str) -> Markup:
     """Draw how much of a target was used; an empty track when either figure is missing."""
-    canvas = Canvas(200, 14, title="Share of the target", description=_share_words(achieved, target), name=name)
+    words = _share_words(achieved, target)
+    canvas = Canvas(200, 14, title="Share of the target", description=words, name=name, stretch=True)
     canvas.rect(0, 4, 200, 6, "track", radius=3)
     if achieved is not None and target:
         reach = max(achieved, target)
@@ -219,7 +227,11 @@ def small_multiple(
         canvas.line(left, y, width - right, y, "grid")
         canvas.text(left - 8, y + 4, _unit(tick, unit), "tick", anchor="end")
     base = height - bottom
-    _trend_target(canvas, target, shown_target, unit, y=base - (shown_target or 0) * scale, box=(left, right))
+    if target is not None:
+        above = "" if shown_target is not None else ", above this scale"
+        canvas.text(width - right, 14, f"target {duration(target)}{above}", "target-text", anchor="end")
+    if shown_target is not None:
+        canvas.line(left, base - shown_target * scale, width - right, base - shown_target * scale, "target")
     begin = left if len(points) > 1 else (left + width - right) / 2
     spots = [(begin + gap * index, point) for index, point in enumerate(points)]
     for run in _runs(spots):
@@ -228,17 +240,6 @@ def small_multiple(
         _trend_point(canvas, x, point, unit, base=height - bottom, scale=scale)
     _trend_dates(canvas, spots, y=height - 12)
     return canvas.markup()
-
-
-def _trend_target(
-    canvas: Canvas, target: float | None, shown: float | None, unit: str, *, y: float, box: tuple[float, float]
-) -> None:
-    if shown is not None:
-        canvas.line(box[0], y, canvas.width - box[1], y, "target")
-        canvas.text(canvas.width - box[1], y - 5, f"target {_unit(shown, unit)}", "target-text", anchor="end")
-    elif target is not None:
-        words = f"target {_unit(target, unit)}, above this scale"
-        canvas.text(canvas.width - box[1], 30, words, "target-text", anchor="end")
 
 
 def _trend_point(
@@ -251,7 +252,8 @@ def _trend_point(
     css = {"fail": "dot-fail", "pass_with_conditions": "dot-cond"}.get(point["state"], "dot")
     canvas.dot(x, y, 5 if point["current"] else 3.5, css)
     if point["current"]:
-        canvas.text(x, y - 11, _unit(point["value"], unit), "value", anchor="end" if x > canvas.width / 2 else "start")
+        words = duration(point["value"]) if unit == "s" else _unit(point["value"], unit)
+        canvas.text(x + 2, y - 11, words, "value", anchor="end" if x > canvas.width / 2 else "start")
 
 
 def _trend_dates(canvas: Canvas, spots: Sequence[tuple[float, Mapping[str, Any]]], *, y: float) -> None:
