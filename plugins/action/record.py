@@ -10,7 +10,11 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._controller import failure
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._controller import (
+    collection_version,
+    failure,
+    operator,
+)
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_schemas import TYPES
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._records import complete, write
 
@@ -34,7 +38,12 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _unused, args = self.validate_argument_spec(argument_spec=ARGUMENTS)
         try:
-            record = complete(args["content"], record_type=args["type"], environment=args["environment"])
+            record = complete(
+                args["content"],
+                record_type=args["type"],
+                environment=args["environment"],
+                defaults={"operator": operator(), "collection_version": collection_version()},
+            )
             if self._task.check_mode:
                 return {**result, "changed": True, "record": record, "path": None, "sha256": None}
             path, digest = write(record, records_dir=Path(args["records_dir"]).expanduser().absolute())

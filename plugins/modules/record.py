@@ -44,7 +44,8 @@ options:
     required: true
   content:
     description:
-      - What the record holds. C(schema), C(type), C(environment) and C(id) are filled in where they lack.
+      - What the record holds. C(schema), C(type), C(environment), C(id), C(operator), C(collection_version) and the
+        seconds of a phase are filled in where they lack.
       - A record of a backup, a restore or a restore test has C(asset), C(backup) (C(label), C(type), C(source),
         C(age_s), C(digest), C(size_bytes), C(repo_size_bytes)), C(phases), C(checks) (C(name), C(command), C(expected),
         C(observed),

@@ -7,15 +7,19 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
+import contextlib
+import getpass
+import json
 import multiprocessing
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._journal_store import Owner
 
-__all__ = ["DRILL_FACT", "drill_fact", "failure", "run_owner"]
+__all__ = ["DRILL_FACT", "collection_version", "drill_fact", "failure", "operator", "run_owner"]
 
 DRILL_FACT = "ccobservatory_drill"
 
@@ -32,6 +36,26 @@ def drill_fact(task_vars: Mapping[str, Any] | None) -> dict[str, Any]:
     if not found and task_vars and "localhost" in (task_vars.get("hostvars") or {}):
         found = (task_vars["hostvars"]["localhost"].get("ansible_facts") or {}).get(DRILL_FACT)
     return dict(found) if found else {}
+
+
+def operator() -> str:
+    """Return the account that runs the playbook; through sudo, the one that asked for it."""
+    with contextlib.suppress(KeyError, OSError):
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    return f"uid {os.getuid()}"
+
+
+def collection_version() -> str | None:
+    """Return the version of the installed collection (MANIFEST.json) or of the checkout (galaxy.yml)."""
+    for folder in Path(__file__).resolve().parents:
+        manifest, galaxy = folder / "MANIFEST.json", folder / "galaxy.yml"
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            if manifest.is_file():
+                return str(json.loads(manifest.read_bytes())["collection_info"]["version"])
+        if galaxy.is_file():
+            lines = galaxy.read_text(encoding="utf-8").splitlines()
+            return next((line.partition(":")[2].strip() for line in lines if line.startswith("version:")), None)
+    return None
 
 
 def failure(error: OpsError) -> dict[str, Any]:

@@ -33,8 +33,13 @@ __all__ = ["chain_faults", "complete", "write"]
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-def complete(content: Mapping[str, Any], *, record_type: str, environment: str) -> dict[str, Any]:
-    """Return the content as a valid record: ``schema``, ``type``, ``environment`` and ``id`` filled in where they lack.
+def complete(
+    content: Mapping[str, Any], *, record_type: str, environment: str, defaults: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the content as a valid record.
+
+    Filled in where they lack: ``schema``, ``type``, ``environment``, ``id``, the seconds of a phase whose start and end
+    are known, and ``defaults`` (operator and collection version).
 
     Raises `OpsError` when the content names another type or environment, or does not fit its schema.
     """
@@ -47,6 +52,11 @@ def complete(content: Mapping[str, Any], *, record_type: str, environment: str) 
         if record.setdefault(key, value) != value:
             raise OpsError(f"The content says {key} {record[key]!r}, the task says {value!r}; make them agree.")
     record.setdefault("id", f"{record.get('asset') or record_type}-{_utc.compact(_utc.now())}")
+    for key, value in (defaults or {}).items():
+        record.setdefault(key, value)
+    for phase in record.get("phases") or []:
+        if isinstance(phase, dict) and phase.get("seconds") is None and phase.get("started") and phase.get("ended"):
+            phase["seconds"] = _utc.seconds_between(phase["started"], phase["ended"])
     validate(record, record_type)
     return record
 
