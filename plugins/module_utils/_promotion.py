@@ -176,7 +176,7 @@ class Promotion:
         while state["in_recovery"]:
             replayed = _cluster.lsn_number(state["replay_lsn"]) if state["replay_lsn"] else 0
             target = self.params["wait_for"] != "recovery_target" or state["paused"]
-            if target and replayed >= wanted:
+            if target and (not wanted or replayed > wanted):
                 break
             if time.monotonic() >= self.deadline:
                 what = f"log position {goal}" if target else "its recovery target"
