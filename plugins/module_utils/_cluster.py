@@ -23,6 +23,7 @@ __all__ = [
     "parse_control",
     "postmaster_pid",
     "postmaster_status",
+    "process_state",
     "process_titles",
 ]
 
@@ -123,6 +124,15 @@ def process_titles(parent: int) -> list[str]:
             except OSError:
                 continue
     return sorted(title.removeprefix("postgres: ") for title in titles if title)
+
+
+def process_state(pid: int) -> str:
+    """One letter as the kernel has it (R, S, D, T, Z), empty for a process that is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return ""
 
 
 def _parent_of(pid: int) -> int | None:

@@ -119,6 +119,11 @@ class Connection:
         found = list(self._rows(columns))
         return [dict(zip(columns, row, strict=True)) for row in found]
 
+    def stream(self, sql: str) -> t.Iterator[Row]:
+        """Rows of one statement as they come; read them all before the next statement."""
+        self._send(b"Q", sql.encode() + b"\0")
+        yield from self._rows()
+
     def copy_out(self, sql: str) -> t.Iterator[bytes]:
         """Run C(COPY ... TO STDOUT) and yield each line as it comes, with its line feed."""
         self._send(b"Q", sql.encode() + b"\0")

@@ -113,7 +113,7 @@ class Observer:
         self._interval = interval
         self._probe = probe
         self._lock = threading.Condition()
-        self._ended = False
+        self._ended = threading.Event()
         self.samples: list[Sample] = []
 
     def watch(self, decide: t.Callable[[list[Sample]], t.Any], timeout: float) -> t.Any:
@@ -127,16 +127,16 @@ class Observer:
                 decided = decide(self.samples)
                 left = deadline - time.monotonic()
                 if decided is not None or left <= 0:
-                    self._ended = True
+                    self._ended.set()
                     return decided
                 self._lock.wait(left)
 
     def _loop(self, url: str) -> None:
         following = time.monotonic()
-        while not self._ended:
+        while not self._ended.is_set():
             sample = self._probe(url)
             with self._lock:
-                if self._ended:
+                if self._ended.is_set():
                     return
                 self.samples.append(sample)
                 self._lock.notify_all()

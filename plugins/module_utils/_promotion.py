@@ -23,6 +23,7 @@ __all__ = ["Promotion"]
 
 POLL_S = 0.03
 LIVENESS_S = 0.3
+THAW_S = 0.3
 # A server without a data directory's signal file is no recovered one; starting it would be no promotion.
 SIGNAL_FILES = ("recovery.signal", "standby.signal")
 
@@ -84,6 +85,7 @@ class Promotion:
         if state["in_recovery"]:
             state = self._wait_replay(state)
         if state["in_recovery"]:
+            self._thaw()
             self.result["replay_end"] = now_iso()
             self._promote()
         self.result["promoted"] = None if was_primary else now_iso()
@@ -210,6 +212,26 @@ class Promotion:
                 stall = now + self.params["stall_s"]
             time.sleep(POLL_S)
 
+    def _thaw(self) -> None:
+        """A receiver that a signal has stopped holds data of the old primary unread: let it read before it ends."""
+        pid = self._receiver()
+        if pid is None or _cluster.process_state(pid) != "T":
+            return
+        os.kill(pid, signal.SIGCONT)
+        self.result["unblocked"].append({"process": "walreceiver", "signal": "SIGCONT", "at": now_iso()})
+        assert self._session is not None  # noqa: S101 - set by every wait before
+        position, quiet = None, 0.0
+        while quiet < THAW_S:
+            time.sleep(POLL_S)
+            received = self._session.value("SELECT pg_last_wal_receive_lsn()")
+            quiet = quiet + POLL_S if received == position else 0.0
+            position = received
+
+    def _receiver(self) -> int | None:
+        assert self._session is not None  # noqa: S101 - set by every wait before
+        pid = self._session.value("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walreceiver'")
+        return int(pid) if pid else None
+
     def _ask(self) -> None:
         assert self._session is not None  # noqa: S101 - set by every wait before
         if self._session.value("SELECT pg_promote(false)") != "t":
@@ -217,13 +239,12 @@ class Promotion:
 
     def _unblock(self, means: signal.Signals) -> None:
         """A receiver of the log that hangs on a vanished sender keeps the promotion waiting: end it."""
-        assert self._session is not None  # noqa: S101 - set by every wait before
-        pid = self._session.value("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walreceiver'")
-        if not pid:
+        pid = self._receiver()
+        if pid is None:
             return
         with contextlib.suppress(ProcessLookupError):
-            os.kill(int(pid), means)
-            os.kill(int(pid), signal.SIGCONT)
+            os.kill(pid, means)
+            os.kill(pid, signal.SIGCONT)
             self.result["unblocked"].append({"process": "walreceiver", "signal": means.name, "at": now_iso()})
 
     # Proving

@@ -167,7 +167,8 @@ def judge(params: dict[str, t.Any]) -> dict[str, t.Any]:
     met = attempts(params, addresses)
     answered = sorted({a["address"] for a in met if a["reason"] is None})
     observed = ", ".join(sorted({str(a["reason"]) for a in met if a["reason"] is not None})) or "answered"
-    found, method = [], f"{params['tries']} connections to {', '.join(f'{a}:{port}' for a in addresses)}"
+    found: list[str] = []
+    method = f"{params['tries']} connections to {', '.join(f'{a}:{port}' for a in addresses)}"
     if params["pgbouncer"]:
         found, targets = pooler_findings(params, {host, *addresses})
         method += ", targets of PgBouncer"

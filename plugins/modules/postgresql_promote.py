@@ -73,9 +73,9 @@ options:
     default: recovery_target
   replay_lsn:
     description:
-      - Position of a record that must have been replayed before the promotion, so the replay must stand beyond it. In a
-        planned switch, RV(ccobservatory.ops.postgresql_stop#module:shutdown_checkpoint_lsn) of the old primary, which can
-        then follow the new one without being rewound.
+      - Position of a record that must have been replayed before the promotion, so the replay must stand beyond it.
+      - In a planned switch, RV(ccobservatory.ops.postgresql_stop#module:shutdown_checkpoint_lsn) of the old primary,
+        which can then follow the new one without being rewound.
     type: str
   timeline_before:
     description:
