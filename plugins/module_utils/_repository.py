@@ -235,7 +235,7 @@ def _was_followed(repository: Repository, child: int, fork: _wal.Fork, segment_s
         row["timeline"] == fork.timeline and repository.at - row["age_s"] > began for row in repository.info["backups"]
     )
     later_wal = any(
-        segment.timeline == fork.timeline and segment.number >= at and repository.archive.time_of(segment) > began + 1
+        segment.timeline == fork.timeline and segment.number >= at and repository.archive.time_of(segment) > began
         for segment in repository.archive.segments
     )
     return not later_backup and not later_wal
@@ -244,9 +244,10 @@ def _was_followed(repository: Repository, child: int, fork: _wal.Fork, segment_s
 def judge_timelines(repository: Repository, *, timeline: int, segment_size: int) -> list[dict[str, str]]:
     """Find history files that are missing, timelines production never followed, and WAL of a primary left behind."""
     archive, forks = repository.archive, repository.forks()
+    way = {fork.timeline for fork in forks.get(timeline, [])} | {timeline}
     found = [
         finding("missing_history", f"{number:08X}.history", "not in the archive", "its history file")
-        for number in sorted({*archive.timelines(), timeline})
+        for number in sorted(way)
         if number > 1 and number not in archive.histories
     ]
     found.extend(
@@ -254,9 +255,8 @@ def judge_timelines(repository: Repository, *, timeline: int, segment_size: int)
         for number, text in repository.histories.items()
         if text is None
     )
-    way = {fork.timeline for fork in forks.get(timeline, [])} | {timeline}
     for number in archive.timelines():
-        if number in way or number not in archive.histories:
+        if number in way:
             continue
         path = forks.get(number, [])
         left = f"left timeline {path[-1].timeline} at {_wal.format_lsn(path[-1].lsn)}" if path else "of unknown origin"
@@ -281,7 +281,7 @@ def _divergent(
             if segment.timeline == fork.timeline
             and segment.number >= at
             and began
-            and repository.archive.time_of(segment) > began + 1
+            and repository.archive.time_of(segment) > began
         ]
         found.extend(
             finding(

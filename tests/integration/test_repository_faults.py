@@ -1,0 +1,404 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""On the running, provisioned lab: every fault of a backup repository is found by its name within a minute.
+
+Each fault is made in the repository that the primary archives to, found by wal_audit, and undone. Where pgBackRest's
+own commands see nothing, that is asserted too: they are what people trust without this audit. At the end the repository
+is as clean as before, the primary was never restarted, and a real restore brings back what was written meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.lab
+
+ROOT = Path(__file__).resolve().parents[2]
+PREFIX = os.environ.get("OPS_LAB_PREFIX", "ops")
+INVENTORY = ROOT / "inventories" / ("lab" if PREFIX == "ops" else f"lab-{PREFIX}") / "hosts.yml"
+STANZA, REPOSITORY, REPO_PATH = "main", "repo1", "/var/lib/pgbackrest"
+CONFIG = "/etc/pgbackrest/pgbackrest.conf"
+DATA_DIR, BIN_DIR = "/var/lib/postgresql/15/main", "/usr/lib/postgresql/15/bin"
+SCRATCH = "/var/lib/postgresql/15/repository_faults"
+TABLE = "repository_faults_probe"
+COUNT = "SELECT count(*) FROM repository_faults_probe"
+FOREIGN = "/var/lib/postgresql/foreign"
+FOUND_WITHIN_S = 60
+AS_POSTGRES = ("runuser", "-u", "postgres", "--")
+
+
+def lab(*arguments: str) -> str:
+    """Run the lab's program and return what it printed; it has to succeed."""
+    command = [sys.executable, str(ROOT / "lab" / "lab"), "--quiet", "--prefix", PREFIX, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, f"{' '.join(arguments)}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def run_on(host: str, *command: str, data: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a command as root on a host."""
+    return subprocess.run(
+        ["podman", "exec", "-i", f"{PREFIX}-{host}", *command],
+        input=data,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        timeout=240,
+    )
+
+
+def on(host: str, *command: str, data: str = "") -> str:
+    """Run a command as root on a host and return its output; it has to succeed."""
+    done = run_on(host, *command, data=data)
+    assert done.returncode == 0, f"{host}: {' '.join(command)}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def shell(script: str, *arguments: str, host: str = REPOSITORY) -> str:
+    """Run a shell script with arguments as root on a host and return its output."""
+    return on(host, "sh", "-ec", script, "sh", *arguments)
+
+
+def module(host: str, name: str, tmp: Path, **arguments: Any) -> dict[str, Any]:
+    """Run a module of the collection on a host, as a play would, and return its result."""
+    command = [str(Path(sys.executable).with_name("ansible")), "-i", str(INVENTORY), host, "-t", str(tmp)]
+    command += ["-m", f"ccobservatory.ops.{name}", "-a", json.dumps(arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240)
+    result = tmp / host
+    assert result.exists(), done.stdout + done.stderr
+    loaded: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+    return loaded
+
+
+def sql(host: str, statement: str, *options: str) -> str:
+    """Run a statement on a database host as the account that owns it and return the bare answer."""
+    return on(
+        host, *AS_POSTGRES, "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", *options, "-d", "postgres", "-c", statement
+    ).strip()
+
+
+def until(what: Callable[[], bool], seconds: float) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, f"not reached within {seconds} s"
+        time.sleep(0.3)
+
+
+@dataclass
+class Bench:
+    """The primary, the other database host, what identifies the cluster, and where results go."""
+
+    primary: str
+    other: str
+    system_identifier: str
+    started: str
+    tmp: Path
+    clean: list[str] = field(default_factory=list)
+    rows: int = 0
+
+    def audit(self, **arguments: Any) -> dict[str, Any]:
+        """Audit the repository; ages that the lab cannot have are left out."""
+        defaults = {"stanza": STANZA, "system_identifier": self.system_identifier, "max_full_backup_age_s": 10**8}
+        return module(REPOSITORY, "wal_audit", self.tmp, **{**defaults, "max_backup_age_s": 10**8, **arguments})
+
+    def archived(self) -> bool:
+        """Tell whether every finished segment has reached the archive."""
+        waiting = "SELECT count(*) = 0 FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
+        return sql(self.primary, waiting) == "t"
+
+    def write(self, segments: int = 1) -> None:
+        """Write rows and finish as many segments, so that they are archived."""
+        for _ in range(segments):
+            sql(self.primary, f"INSERT INTO {TABLE} SELECT generate_series(1, 100)")
+            sql(self.primary, "SELECT pg_switch_wal()")
+            self.rows += 100
+        until(self.archived, 90)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """Return the lab with a clean repository: two full backups and some WAL behind the newest."""
+    tmp = tmp_path_factory.mktemp("results")
+    running = {
+        host: facts
+        for host in ("db1", "db2")
+        if (facts := module(host, "postgresql_controldata", tmp, data_dir=DATA_DIR, bin_dir=BIN_DIR)).get("running")
+        and not facts["in_recovery"]
+    }
+    assert len(running) == 1, f"one primary is needed, these are: {sorted(running)}"
+    primary, facts = running.popitem()
+    other = "db2" if primary == "db1" else "db1"
+    started = sql(primary, "SELECT pg_postmaster_start_time()")
+    it = Bench(primary, other, facts["system_identifier"], started, tmp)
+    sql(primary, f"DROP TABLE IF EXISTS {TABLE}; CREATE TABLE {TABLE} (n int)")
+    full = [
+        row for row in module(REPOSITORY, "pgbackrest_info", tmp, stanza=STANZA)["backups"] if row["type"] == "full"
+    ]
+    if len(full) < 2:
+        taken = module(REPOSITORY, "pgbackrest_backup", tmp, stanza=STANZA, type="full")
+        assert taken["changed"], taken
+    it.write(segments=4)
+    before = it.audit()
+    assert before["errors"] == 0, before["findings"]
+    it.clean = before["codes"]
+    yield it
+    sql(primary, f"DROP TABLE IF EXISTS {TABLE}")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fault: how it is made and undone, the name it must be found by, and what pgBackRest says meanwhile.
+
+    ``make`` is either the words of a fault of the lab or a function that returns the one that undoes it. ``quiet`` are
+    pgBackRest commands that end with success and no word about the fault, ``exits_0`` those that name it in their text
+    and still end with success.
+    """
+
+    code: str
+    make: tuple[str, ...] | Callable[[Bench], Callable[[], None]]
+    depth: str = "names"
+    quiet: tuple[str, ...] = ()
+    exits_0: tuple[str, ...] = ()
+    audit: dict[str, Any] = field(default_factory=dict)
+    known_as: str = ""
+
+
+def newest_set() -> str:
+    """Return the directory of the newest backup set."""
+    labels = shell(f'ls {REPO_PATH}/backup/{STANZA} | grep -E "^[0-9]{{8}}-[0-9]{{6}}F" | tail -n 1')
+    return f"{REPO_PATH}/backup/{STANZA}/{labels.strip()}"
+
+
+def moved_aside(*paths: str) -> Callable[[], None]:
+    """Move files of the repository out of it; return what moves them back."""
+    for path in paths:
+        shell('mv "$1" "/var/lib/postgresql/aside-$(echo "$1" | tr / _)"', path)
+
+    def undo() -> None:
+        for path in paths:
+            shell('mv "/var/lib/postgresql/aside-$(echo "$1" | tr / _)" "$1"', path)
+
+    return undo
+
+
+def without_manifest(_bench: Bench) -> Callable[[], None]:
+    """Take the manifest and its copy of the newest set away."""
+    there = newest_set()
+    return moved_aside(f"{there}/backup.manifest", f"{there}/backup.manifest.copy")
+
+
+def without_set(_bench: Bench) -> Callable[[], None]:
+    """Take the whole newest set away."""
+    return moved_aside(newest_set())
+
+
+def without_info_copy(_bench: Bench) -> Callable[[], None]:
+    """Take the copy of archive.info away."""
+    return moved_aside(f"{REPO_PATH}/archive/{STANZA}/archive.info.copy")
+
+
+def needed_segment_gone(_bench: Bench) -> Callable[[], None]:
+    """Take the segment away that makes the newest set consistent."""
+    info = json.loads(on(REPOSITORY, *AS_POSTGRES, "pgbackrest", f"--stanza={STANZA}", "info", "--output=json"))
+    name = info[0]["backup"][-1]["archive"]["stop"]
+    path = shell(f'ls {REPO_PATH}/archive/{STANZA}/*/*/"$1"-*', name).strip()
+    return moved_aside(path)
+
+
+def restore_test_left_its_timeline(bench: Bench) -> Callable[[], None]:
+    """Archive the history file of a timeline that production never followed, as a restore test does by mistake."""
+    info = on(
+        REPOSITORY, *AS_POSTGRES, "pgbackrest", f"--stanza={STANZA}", "repo-get", f"archive/{STANZA}/archive.info"
+    )
+    key = re.search(r'^cipher-pass="(.+)"$', info, re.MULTILINE)
+    assert key is not None
+    lsn = sql(bench.primary, "SELECT pg_current_wal_lsn()")
+    timeline = int(sql(bench.primary, "SELECT timeline_id FROM pg_control_checkpoint()"))
+    name = f"archive/{STANZA}/15-1/{timeline + 1:08X}.history"
+    put = [*AS_POSTGRES, "pgbackrest", f"--stanza={STANZA}", "repo-put", f"--cipher-pass={key[1]}", name]
+    on(REPOSITORY, *put, data=f"{timeline}\t{lsn}\tno recovery target specified\n")
+    time.sleep(1.5)  # times in the repository are whole seconds
+    bench.write()
+    return lambda: shell('rm "$1"', f"{REPO_PATH}/{name}") and None
+
+
+def foreign_stanza(bench: Bench) -> Callable[[], None]:
+    """Make a stanza of another cluster, which a wrong configuration would point at."""
+    shell(
+        'rm -rf "$1"; install -d -o postgres -m 700 "$1"; runuser -u postgres -- "$2/initdb" -D "$1/data" > /dev/null',
+        FOREIGN,
+        BIN_DIR,
+        host=bench.other,
+    )
+    shell('install -d -o postgres "$1/data/global"', FOREIGN)
+    for name in ("PG_VERSION", "global/pg_control"):
+        content = shell('base64 -w0 "$1"', f"{FOREIGN}/data/{name}", host=bench.other)
+        shell('echo "$2" | base64 -d > "$1"; chown postgres "$1"', f"{FOREIGN}/data/{name}", content)
+    config = f"[global]\nrepo1-path={FOREIGN}/repo\nlog-level-file=off\n[{STANZA}]\npg1-path={FOREIGN}/data\n"
+    shell('printf %s "$2" > "$1/pgbackrest.conf"; chown -R postgres "$1"', FOREIGN, config)
+    create = f"--config={FOREIGN}/pgbackrest.conf"
+    on(REPOSITORY, *AS_POSTGRES, "pgbackrest", create, f"--stanza={STANZA}", "--no-online", "stanza-create")
+
+    def undo() -> None:
+        for host in (REPOSITORY, bench.other):
+            shell('rm -rf "$1"', FOREIGN, host=host)
+
+    return undo
+
+
+def too_many_kept(_bench: Bench) -> Callable[[], None]:
+    """Lower the retention without expiring, so that more full backups are kept than are wanted."""
+    shell('cp -a "$1" "$1.kept" && sed -i "s/^repo1-retention-full=.*/repo1-retention-full=1/" "$1"', CONFIG)
+    return lambda: shell('mv "$1.kept" "$1"', CONFIG) and None
+
+
+def nothing(_bench: Bench) -> Callable[[], None]:
+    """Change nothing: the fault is one of age, and the bound decides."""
+    return lambda: None
+
+
+def archiving_stands_still(bench: Bench) -> Callable[[], None]:
+    """Stop the repository's service while the primary writes on; what is written waits on the primary."""
+    lab("fault", "service-stop", REPOSITORY, "pgbackrest.service")
+    sql(bench.primary, f"INSERT INTO {TABLE} SELECT generate_series(1, 100)")
+    sql(bench.primary, "SELECT pg_switch_wal()")
+    bench.rows += 100
+
+    def undo() -> None:
+        lab("heal", "service-stop", REPOSITORY, "pgbackrest.service")
+        bench.write()
+
+    return undo
+
+
+ALL = ("verify", "check", "info")
+CASES = {
+    "bit flip in a backup": Case("bit_flip", ("corrupt-backup",), "content", ("info",), ("verify",)),
+    "bit flip in WAL": Case("bit_flip", ("corrupt-wal",), "content", ("info",), ("verify",)),
+    "missing WAL": Case("missing_wal", ("remove-wal",), quiet=ALL),
+    "duplicate WAL": Case("duplicate_wal", ("duplicate-wal",), quiet=("info",), exits_0=("verify",)),
+    "truncated WAL": Case("truncated_wal", ("truncate-wal",), "content", ("info",)),
+    "missing bundle": Case("missing_bundle", ("remove-bundle",), quiet=("info",), exits_0=("verify",)),
+    "missing manifest": Case("missing_manifest", without_manifest, quiet=ALL),
+    "missing backup set": Case("missing_backup", without_set, quiet=("verify", "info")),
+    "missing copy of an info file": Case("missing_info", without_info_copy, quiet=ALL),
+    "backup without its WAL": Case("backup_without_wal", needed_segment_gone, quiet=("verify", "info")),
+    "segment of an unknown timeline": Case("orphan_timeline", ("orphan-timeline",), quiet=("info",)),
+    "timeline of a restore test": Case("orphan_timeline", restore_test_left_its_timeline, quiet=ALL),
+    "wrong stanza": Case(
+        "wrong_stanza",
+        foreign_stanza,
+        audit={"config": f"{FOREIGN}/pgbackrest.conf", "repo_path": f"{FOREIGN}/repo"},
+    ),
+    "wrong key": Case("wrong_cipher", ("wrong-key",), exits_0=("verify",)),
+    "expired certificate": Case("certificate_expired", ("expire-certificate", REPOSITORY), "content", ("info",)),
+    "retention overrun": Case("retention_overrun", too_many_kept, quiet=("verify", "info")),
+    "stale backup": Case("stale_backup", nothing, quiet=("verify", "info"), audit={"max_backup_age_s": 1}),
+    "stale archive": Case("stale_archive", archiving_stands_still, audit={"max_archive_age_s": 0.1}),
+    "full disk": Case("disk_full", ("disk-full", REPOSITORY, REPO_PATH), quiet=("info",)),
+}
+
+
+def made(case: Case, bench: Bench) -> tuple[str, Callable[[], None]]:
+    """Make the fault; return what the lab told about it and what undoes it."""
+    if not isinstance(case.make, tuple):
+        return "", case.make(bench)
+    name, *targets = case.make
+    options = ["--set", "unit=pgbackrest.service"] if name == "disk-full" else []
+    told = lab("fault", name, *targets, *options, "--json")
+    return told, lambda: lab("heal", name, *targets) and None
+
+
+def ask_pgbackrest(verb: str) -> subprocess.CompletedProcess[str]:
+    """Run the plain command that people rely on."""
+    options = ["--output=text"] if verb == "verify" else []
+    return run_on(REPOSITORY, *AS_POSTGRES, "pgbackrest", f"--stanza={STANZA}", *options, verb)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_fault_is_found_by_its_name(name: str, bench: Bench) -> None:
+    case = CASES[name]
+    arguments = dict(case.audit)
+    if case.code == "stale_archive":
+        arguments["current_lsn"] = sql(bench.primary, "SELECT pg_current_wal_lsn()")
+    told, undo = made(case, bench)
+    try:
+        if case.code == "stale_archive":
+            arguments["current_lsn"] = sql(bench.primary, "SELECT pg_current_wal_lsn()")
+        began = time.monotonic()
+        result = bench.audit(depth=case.depth, **arguments)
+        took = time.monotonic() - began
+        said = {verb: ask_pgbackrest(verb) for verb in (*case.quiet, *case.exits_0)}
+    finally:
+        undo()
+    found = [row for row in result["findings"] if row["code"] == case.code]
+    assert found, f"{case.code} is not among {result.get('codes', result)}"
+    assert took < FOUND_WITHIN_S
+    assert all(row["mend"] and row["observed"] and row["expected"] for row in found)
+    segment = re.search(r"/([0-9A-F]{24})-", told)
+    if segment is not None and case.code.endswith("wal"):
+        assert segment[1] in {row["subject"] for row in found}
+    assert {verb: done.returncode for verb, done in said.items()} == dict.fromkeys(said, 0)
+    for verb in case.quiet:
+        assert "error" not in said[verb].stdout + said[verb].stderr.replace("DbConnectError", "")
+    for verb in case.exits_0:
+        assert "status: error" in said[verb].stdout
+
+
+def test_the_repository_is_clean_again_and_the_primary_was_not_touched(bench: Bench) -> None:
+    bench.write()
+    after = bench.audit(current_lsn=sql(bench.primary, "SELECT pg_current_wal_lsn()"))
+    assert after["errors"] == 0, after["findings"]
+    assert set(after["codes"]) <= set(bench.clean)
+    assert sql(bench.primary, "SELECT pg_postmaster_start_time()") == bench.started
+
+
+def test_a_real_restore_brings_back_what_was_written(bench: Bench) -> None:
+    bench.write()
+    lsn = sql(bench.primary, "SELECT pg_current_wal_lsn()")
+    sql(bench.primary, f"INSERT INTO {TABLE} SELECT generate_series(1, 7)")
+    bench.write()
+    socket = f"{SCRATCH}-socket"
+    shell('rm -rf "$1" "$2"; install -d -o postgres -m 700 "$2"', SCRATCH, socket, host=bench.other)
+    try:
+        restored = module(
+            bench.other,
+            "pgbackrest_restore",
+            bench.tmp,
+            stanza=STANZA,
+            data_dir=SCRATCH,
+            type="lsn",
+            target=lsn,
+            archive_mode="off",
+        )
+        assert restored.get("changed"), restored
+        assert restored["recovery"]["archive_mode"] == "off"
+        settings = (
+            f"port = 5999\nlisten_addresses = ''\nunix_socket_directories = '{socket}'\nhba_file = '{SCRATCH}/hba'\n"
+        )
+        shell('printf %s "$2" > "$1/postgresql.conf"', SCRATCH, settings, host=bench.other)
+        shell('echo "local all all peer" > "$1/hba"; chown postgres "$1"/*', SCRATCH, host=bench.other)
+        control = [*AS_POSTGRES, f"{BIN_DIR}/pg_ctl", "-D", SCRATCH, "-s", "-w", "-l", f"{SCRATCH}/log"]
+        on(bench.other, *control, "start")
+        there = ("-h", socket, "-p", "5999")
+        until(lambda: sql(bench.other, "SELECT pg_is_in_recovery()", *there) == "f", 60)
+        assert int(sql(bench.other, COUNT, *there)) == bench.rows - 100
+        on(bench.other, *control, "-m", "fast", "stop")
+    finally:
+        run_on(bench.other, *AS_POSTGRES, f"{BIN_DIR}/pg_ctl", "-D", SCRATCH, "-s", "-m", "immediate", "stop")
+        shell('rm -rf "$1" "$2"', SCRATCH, socket, host=bench.other)
+    after = bench.audit(depth="names")
+    assert "orphan_timeline" not in after["codes"]
