@@ -29,6 +29,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 OK, USAGE, BROKEN = 0, 2, 12
 NAMESPACE = "ccobservatory.ops"
@@ -47,21 +48,21 @@ class CannotCheck(Exception):
 class Pack:
     """One sealed folder, and what was found wrong with it."""
 
-    def __init__(self, folder):
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.faults = []
-        self.notes = []
-        self.facts = {}
-        self.files = {}
+        self.faults: list[dict[str, str]] = []
+        self.notes: list[str] = []
+        self.facts: dict[str, str] = {}
+        self.files: dict[str, str] = {}
         self.manifest = b""
 
-    def fault(self, code, subject, text):
+    def fault(self, code: str, subject: str, text: str) -> None:
         """Keep what is wrong: a code, the file or line it is about, a sentence."""
         self.faults.append({"code": code, "subject": subject, "text": text})
 
     # The manifest and the files
 
-    def read_manifest(self):
+    def read_manifest(self) -> None:
         """Read MANIFEST; a line that does not belong there is a fault."""
         path = self.folder / "MANIFEST"
         if not path.is_file():
@@ -78,7 +79,7 @@ class Pack:
             self.facts[key] = line.partition(": ")[2]
         self._read_file_lines(lines[1 + len(FACTS) : -1])
 
-    def _read_file_lines(self, lines):
+    def _read_file_lines(self, lines: list[str]) -> None:
         before = ""
         for line in lines:
             match = FILE_LINE.match(line)
@@ -88,7 +89,7 @@ class Pack:
             before = match.group(2)
             self.files[before] = match.group(1)
 
-    def check_files(self):
+    def check_files(self) -> None:
         """Compare the folder with the manifest."""
         for name, expected in self.files.items():
             path = self.folder / name
@@ -103,7 +104,7 @@ class Pack:
 
     # The journal
 
-    def check_journal(self):
+    def check_journal(self) -> None:
         """Follow the chain of the journal; name the first line that does not belong where it stands."""
         said = self.facts.get("journal", "")
         path = self.folder / "journal.jsonl"
@@ -128,7 +129,7 @@ class Pack:
                 f"The journal has {len(lines)} lines and ends in {previous[:12]}..., the seal says {said[:80]}.",
             )
 
-    def check_record(self):
+    def check_record(self) -> None:
         """The record must tell of this very drill."""
         path = self.folder / "drill.json"
         if "drill.json" not in self.files or not path.is_file():
@@ -144,7 +145,7 @@ class Pack:
 
     # The pack before this one
 
-    def check_previous(self):
+    def check_previous(self) -> Path | None:
         """Return the folder of the pack before this one when its link holds."""
         said = self.facts.get("previous", "")
         older = [folder for folder in sealed_beside(self.folder) if sealed_at(folder) < self.facts.get("sealed", "")]
@@ -169,7 +170,7 @@ class Pack:
 
     # The signature
 
-    def check_signature(self, allowed_signers):
+    def check_signature(self, allowed_signers: Path | None) -> str:
         """Check the signature of MANIFEST with ssh-keygen; return the command, for people to repeat it."""
         signer = self.facts.get("signer", "")
         own = self.folder / "allowed_signers"
@@ -205,7 +206,7 @@ class Pack:
         return command
 
 
-def armoured(text):
+def armoured(text: bytes) -> bool:
     """Tell whether a signature file is written exactly as ssh-keygen writes it, with nothing beside the signature."""
     lines = text.split(b"\n")
     if lines[0] != b"-----BEGIN SSH SIGNATURE-----" or lines[-2:] != [b"-----END SSH SIGNATURE-----", b""]:
@@ -218,11 +219,14 @@ def armoured(text):
     return exact and all(len(line) == 70 for line in body[:-1])
 
 
-def check(folder, *, allowed_signers=None, alone=False):
+def check(
+    folder: Path, *, allowed_signers: Path | None = None, alone: bool = False
+) -> tuple[Pack, str, Path | None]:
     """Check one pack and return (pack, command that verifies its signature, folder of the pack before it)."""
     pack = Pack(folder)
     pack.read_manifest()
-    command, before = "", None
+    command = ""
+    before: Path | None = None
     if pack.manifest:
         pack.check_files()
         pack.check_journal()
@@ -234,7 +238,7 @@ def check(folder, *, allowed_signers=None, alone=False):
     return pack, command, before
 
 
-def journal_line(line, number, previous):
+def journal_line(line: bytes, number: int, previous: str) -> tuple[str, str]:
     """Return what is wrong with a line of the journal (or nothing) and its hash."""
     try:
         entry = json.loads(line.decode("utf-8"))
@@ -251,13 +255,13 @@ def journal_line(line, number, previous):
     return "", claimed
 
 
-def canonical(value):
+def canonical(value: Any) -> bytes:
     """Return the canonical JSON text: sorted keys, no blanks, UTF-8."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.encode("utf-8", "backslashreplace")
 
 
-def sha256_of(path):
+def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file."""
     total = hashlib.sha256()
     with path.open("rb") as handle:
@@ -266,24 +270,24 @@ def sha256_of(path):
     return total.hexdigest()
 
 
-def sealed_beside(folder):
+def sealed_beside(folder: Path) -> list[Path]:
     """Return the other sealed packs of the same environment."""
     return [path.parent for path in folder.parent.glob("*/MANIFEST") if path.parent != folder]
 
 
-def sealed_at(folder):
+def sealed_at(folder: Path) -> str:
     """Return when a pack says it was sealed."""
     text = (folder / "MANIFEST").read_text(encoding="utf-8", errors="replace")
     match = re.search(r"^# sealed: (\S+)$", text, re.MULTILINE)
     return match.group(1) if match else ""
 
 
-def quoted(word):
+def quoted(word: str) -> str:
     """Quote a word for a POSIX shell."""
     return word if re.fullmatch(r"[A-Za-z0-9_@%+=:,./-]+", word) else "'" + word.replace("'", "'\"'\"'") + "'"
 
 
-def outside_chain(seen):
+def outside_chain(seen: list[Pack]) -> list[dict[str, str]]:
     """Return a fault for each sealed pack beside the chain that the chain does not reach."""
     newest = seen[0].folder
     reached = {pack.folder for pack in seen}
@@ -294,13 +298,16 @@ def outside_chain(seen):
     ]
 
 
-def run(options):
+def run(options: argparse.Namespace) -> dict[str, Any]:
     """Check what was asked for; return the report."""
     folder = Path(options.pack).resolve()
     if not folder.is_dir():
         raise CannotCheck(f"There is no pack at {options.pack}; give the folder of a drill.")
     signers = Path(options.allowed_signers).resolve() if options.allowed_signers else None
-    seen, commands, extra, current = [], [], [], folder
+    seen: list[Pack] = []
+    commands: list[str] = []
+    extra: list[dict[str, str]] = []
+    current: Path | None = folder
     while current is not None and current not in [pack.folder for pack in seen]:
         pack, command, before = check(current, allowed_signers=signers, alone=options.alone)
         seen.append(pack)
@@ -318,7 +325,7 @@ def run(options):
     }
 
 
-def tell(report):
+def tell(report: dict[str, Any]) -> None:
     """Print the report for people."""
     for entry in report["packs"]:
         wrong = [fault for fault in report["faults"] if fault["pack"] == entry["pack"]]
@@ -335,7 +342,7 @@ def tell(report):
         print(f"The signature by hand: {report['command']}")
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> int:
     """Return the exit code."""
     parser = argparse.ArgumentParser(description="Check that nobody has touched a sealed pack.")
     here = os.path.dirname(os.path.abspath(__file__))

@@ -252,7 +252,8 @@ def plan_lines(plan: list[dict[str, Any]]) -> list[str]:
     known = [item["expected_s"] for item in plan if item.get("expected_s") is not None]
     untimed = len(plan) - len(known)
     total = f"Expected in all: {_duration(sum(known))}" if known else "Expected in all: unknown"
-    return [*lines, total + (f", and {untimed} steps that no earlier run has timed" if untimed else "")]
+    noun = "step" if untimed == 1 else "steps"
+    return [*lines, total + (f", and {untimed} {noun} that no earlier run has timed" if untimed else "")]
 
 
 def _duration(seconds: float) -> str:
