@@ -27,6 +27,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "versions": {"type": "dict", "default": {}},
     "database_bytes": {"type": "int", "default": 0},
     "stand_in": {"type": "bool", "default": False},
+    "retention_days": {"type": "int", "default": 1095},
 }
 _HISTORY = 12
 
@@ -54,6 +55,7 @@ class ActionModule(ActionBase):
                 history=_history(folder),
                 database_bytes=args["database_bytes"],
                 stand_in=args["stand_in"],
+                retention_days=args["retention_days"],
             )
         except OpsError as exc:
             return {**result, **failure(exc)}

@@ -43,6 +43,10 @@ options:
     description: Whether people were represented by keys of the environment.
     type: bool
     default: false
+  retention_days:
+    description: Days that the record has to be kept.
+    type: int
+    default: 1095
 seealso:
   - module: ccobservatory.ops.drill_journal
   - module: ccobservatory.ops.drill_report

@@ -12,10 +12,11 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import seconds_between
+from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms, parse_iso, seconds_between
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_verdict import judge
 
 __all__ = ["PHASES", "SCHEMA", "assemble", "forecast", "phases_of", "summary_of"]
@@ -44,6 +45,7 @@ def assemble(
     history: list[dict[str, Any]],
     database_bytes: int = 0,
     stand_in: bool = False,
+    retention_days: int = 1095,
 ) -> dict[str, Any]:
     """Return the record of a drill.
 
@@ -55,6 +57,7 @@ def assemble(
         history: earlier drills of the environment, oldest first: ``{id, started, verdict, rto_s, rpo_s, lost_rows}``.
         database_bytes: size of the database that the forecast is for; 0 takes the size of the backup.
         stand_in: whether people were represented by keys of the environment.
+        retention_days: how long the record has to be kept, in days from its end.
     """
     results, header = state["results"], state["header"]
     scenario = header.get("scenario", {})
@@ -71,7 +74,7 @@ def assemble(
         "scenario": {"name": state["scenario"], **scenario},
         "versions": dict(versions),
         "started": state["started"],
-        "declared": results.get("fence", {}).get("declared") or state["entered"].get("fence"),
+        "declared": results.get("decide", {}).get("declared") or state["entered"].get("fence"),
         "ended": state["ended"] or _last_instant(state),
         "controller": {**controller, "clock_offsets_s": results.get("assess", {}).get("clock_offsets_s", {})},
         "people": _people(results),
@@ -84,7 +87,7 @@ def assemble(
         "backup": _backup(results),
         "recovery_point": _recovery_point(results),
         "fencing": results.get("fence", {}).get("fencing", []),
-        "traffic": results.get("first_write", {}).get("traffic") or results.get("redirect", {}).get("traffic", []),
+        "traffic": [{**row, "host": row.get("item")} for row in results.get("redirect", {}).get("traffic", [])],
         "steady_state": {
             "before": results.get("assess", {}).get("steady_state", []),
             "after": results.get("steady", {}).get("steady_state", []),
@@ -96,6 +99,8 @@ def assemble(
         "stand_in": stand_in,
         "header": {key: value for key, value in header.items() if key != "scenario"},
     }
+    keep_until = parse_iso(record["ended"] or record["started"]) + datetime.timedelta(days=retention_days)
+    record["retention"] = {"keep_until": iso_ms(keep_until)}
     record["approval"] = _signed_by(record["people"], "approve")
     record["sign_off"] = [person for person in record["people"] if person["step"] in ("document", "improve")]
     record["achieved"] = _achieved(gap, ledger, results)
@@ -205,7 +210,7 @@ def _ledger(results: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, A
         found = rolled_back[-1] if rolled_back else None
     if not found:
         return None
-    salvage = results.get("rejoin", {}).get("salvage") or {}
+    salvage = results.get("salvage", {}).get("salvage") or {}
     return {**found, "salvaged": salvage.get("rows"), "salvage_sha256": salvage.get("sha256")}
 
 

@@ -24,13 +24,8 @@ def judge(record: Mapping[str, Any], scenario: Mapping[str, Any]) -> dict[str, A
     """
     expected = scenario.get("expect", {})
     outcome = expected.get("outcome", "recovered")
-    if outcome == "refused":
-        failures = list(_refusal_failures(record, expected))
-    elif record["mode"] == "copy":
-        failures = list(_copy_failures(record))
-    else:
-        failures = list(_recovery_failures(record, expected))
-    failures += list(_integrity_failures(record))
+    rules = _RULES["copied" if record["mode"] == "copy" else outcome]
+    failures = [text for rule in rules for text in rule(record, expected)]
     conditions = list(_conditions(record, expected))
     verdict = "fail" if failures else "pass_with_conditions" if conditions else "pass"
     findings = [{"severity": "high", "text": text, "owner": None, "due": None} for text in failures]
@@ -41,24 +36,15 @@ def judge(record: Mapping[str, Any], scenario: Mapping[str, Any]) -> dict[str, A
 
 
 def _recovery_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
-    targets, achieved = record["targets"], record["achieved"]
-    yield from _unfinished(record)
-    yield from _over("The recovery time", achieved["rto_s"], targets["rto_s"])
-    yield from _loss_failures(achieved, targets, expected)
+    yield from _over("The recovery time", record["achieved"]["rto_s"], record["targets"]["rto_s"])
     gap = record["client_gap"]
     if gap and abs(gap["difference_s"]) > 0.5:
         yield (
             f"The phases add up to {gap['sum_of_phases_s']} s, the clients saw {gap['seconds']} s: a phase is not "
             "accounted for."
         )
-    if len([proof for proof in record["fencing"] if proof.get("proved")]) < 3:
-        yield "Fewer than three proofs of fencing are on record."
-    for row in record["steady_state"]["after"]:
-        if row["result"] != "verified":
-            yield f"After the drill, {row['name']}: expected {row['expected']}, observed {row['observed']}."
     if expected.get("fallback") and not _result(record, "restore").get("fallback"):
         yield "The damaged backup was not noticed: no fall-back to an older one took place."
-    yield from _failback_failures(record["failback"], targets)
     projected = record["forecast"]
     if projected and projected["verdict"] == "outside":
         yield (
@@ -67,9 +53,21 @@ def _recovery_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -
         )
 
 
-def _loss_failures(
-    achieved: Mapping[str, Any], targets: Mapping[str, float], expected: Mapping[str, Any]
-) -> Iterator[str]:
+def _fencing_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
+    if len({proof["proof"] for proof in record["fencing"] if proof.get("proved")}) < 3:
+        yield "Fewer than three proofs of fencing are on record."
+
+
+def _steady_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
+    if not record["steady_state"]["after"]:
+        yield "The steady state afterwards was not measured."
+    for row in record["steady_state"]["after"]:
+        if row["result"] != "verified":
+            yield f"Afterwards, {row['name']}: expected {row['expected']}, observed {row['observed']}."
+
+
+def _loss_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
+    achieved, targets = record["achieved"], record["targets"]
     lost, window = achieved["lost_rows"], achieved["rpo_s"]
     if lost is None:
         yield "The loss was not measured: there is no comparison of the ledger."
@@ -80,7 +78,8 @@ def _loss_failures(
         yield from _over("The window of lost writes", window, targets["rpo_s"])
 
 
-def _failback_failures(failback: Mapping[str, Any] | None, targets: Mapping[str, float]) -> Iterator[str]:
+def _failback_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
+    failback, targets = record["failback"], record["targets"]
     if not failback:
         return
     if failback["lost"] is None:
@@ -111,24 +110,26 @@ def _refusal_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) ->
         yield f"{ledger['lost']} acknowledged writes are missing after the return to the old primary."
 
 
-def _copy_failures(record: Mapping[str, Any]) -> Iterator[str]:
+def _copy_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
     copied = _result(record, "copy")
-    yield from _unfinished(record)
     if copied.get("result") != "verified":
         yield f"The isolated copy {copied.get('result', 'was not made')}."
     yield from _over("The restore of the copy", record["achieved"]["rto_s"], record["targets"]["rto_s"])
 
 
-def _integrity_failures(record: Mapping[str, Any]) -> Iterator[str]:
+def _integrity_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
     for row in record["integrity"]:
         if row["result"] != "verified":
             yield f"Integrity, {row['name']}: expected {row['expected']}, observed {row['observed']}."
 
 
-def _unfinished(record: Mapping[str, Any]) -> Iterator[str]:
+def _unfinished(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
+    missed = [step["id"] for step in record["steps"] if step["status"] not in ("done", "skipped", "failed")]
     for step in record["steps"]:
-        if step["status"] not in ("done", "skipped"):
-            yield f"Step {step['id']} is {step['status']}."
+        if step["status"] == "failed":
+            yield f"Step {step['id']} failed: {step['error'] or 'no reason given'}"
+    if missed:
+        yield f"{len(missed)} steps were not reached, from {missed[0]} on."
 
 
 def _over(what: str, value: float | None, target: float | None) -> Iterator[str]:
@@ -161,3 +162,15 @@ def _success(record: Mapping[str, Any], outcome: str) -> str:
 def _result(record: Mapping[str, Any], step_id: str) -> dict[str, Any]:
     found = [step for step in record["steps"] if step["id"] == step_id]
     return dict(found[0]["result"]) if found else {}
+
+
+_RULES = {
+    "recovered": (
+        *(_unfinished, _recovery_failures, _loss_failures, _fencing_failures, _steady_failures, _failback_failures),
+        _integrity_failures,
+    ),
+    "activated": (_unfinished, _recovery_failures, _fencing_failures, _integrity_failures),
+    "returned": (_unfinished, _failback_failures, _steady_failures),
+    "refused": (_refusal_failures, _integrity_failures),
+    "copied": (_unfinished, _copy_failures, _integrity_failures),
+}

@@ -30,7 +30,7 @@ from urllib.parse import urlsplit
 
 FIRST = "0" * 64
 CONNECT_TIMEOUT_S = 1.0
-READ_TIMEOUT_S = 3.0
+READ_TIMEOUT_S = 5.0
 ROUND_PAUSE_S = 0.05
 LONGEST_ROUND_PAUSE_S = 0.2
 _RUN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
