@@ -146,15 +146,15 @@ def _parent_of(pid: int) -> int | None:
 class RecoveryLog:
     """What a server's log says from now on. A log that is not there, or grows elsewhere, says nothing."""
 
-    def __init__(self, path: str | None) -> None:
+    def __init__(self, path: str | None, offset: int | None = None) -> None:
         self._path = path
         try:
-            self._offset = os.stat(path).st_size if path else 0
+            self._offset = offset if offset is not None else os.stat(path).st_size if path else 0
         except OSError:
             self._offset = 0
 
     def lines(self) -> list[str]:
-        """Lines written since this object was made."""
+        """Lines written since this object was made, or since the offset."""
         if not self._path:
             return []
         try:

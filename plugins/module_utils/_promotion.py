@@ -40,10 +40,7 @@ _COUNT = "SELECT count(*) FROM ops.promotion_probe WHERE token = {}"
 _TIMELINE = "SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int"
 _RECOVERY = (
     "SELECT pg_is_in_recovery(), CASE WHEN pg_is_in_recovery() THEN pg_get_wal_replay_pause_state() END,"
-    " CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()::text END,"
-    " CASE WHEN pg_is_in_recovery() THEN (SELECT min_recovery_end_timeline FROM pg_control_recovery()) END,"
-    " (SELECT timeline_id FROM pg_control_checkpoint()),"
-    " (SELECT received_tli FROM pg_stat_wal_receiver)"
+    " CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()::text END"
 )
 
 
@@ -65,7 +62,8 @@ class Promotion:
         self.deadline = time.monotonic() + params["timeout"]
         self._session: Connection | None = None
         self._looked = 0.0
-        self._known_timeline = 0
+        self._stopped_timeline: int | None = None
+        self._seen_in_recovery = False
 
     def plan(self) -> dict[str, t.Any]:
         """What would happen, without doing it."""
@@ -105,13 +103,13 @@ class Promotion:
         if not self.params["start_unit"]:
             raise OpsError(f"No server runs on {data_dir}; start it, or name its unit in start_unit.")
         facts = _cluster.control_facts(self.run, self.params["bin_dir"], data_dir)
-        self._known_timeline = max(facts["timeline"], facts["min_recovery_timeline"])
+        self._stopped_timeline = max(facts["timeline"], facts["min_recovery_timeline"])
         signals = [name for name in SIGNAL_FILES if os.path.exists(os.path.join(data_dir, name))]
         expected = self.params["timeline_before"]
-        if not signals and not (expected and self._known_timeline > expected):
+        if not signals and not (expected and self._stopped_timeline > expected):
             raise OpsError(
                 f"{data_dir} holds no recovery.signal and no standby.signal, so starting it would open an old primary "
-                f"of timeline {self._known_timeline} for writes; restore it first."
+                f"of timeline {self._stopped_timeline} for writes; restore it first."
             )
 
     def _start_if_stopped(self) -> bool:
@@ -143,9 +141,8 @@ class Promotion:
     # Waiting
 
     def _state(self, session: Connection) -> dict[str, t.Any]:
-        recovering, pause, lsn, *timelines = session.query(_RECOVERY)[0]
-        if recovering == "t":
-            self._known_timeline = max(self._known_timeline, *(int(text or 0) for text in timelines))
+        recovering, pause, lsn = session.query(_RECOVERY)[0]
+        self._seen_in_recovery = self._seen_in_recovery or recovering == "t"
         return {"in_recovery": recovering == "t", "paused": pause == "paused", "replay_lsn": lsn}
 
     def _wait_session(self) -> dict[str, t.Any]:
@@ -254,8 +251,7 @@ class Promotion:
         after = int(self._session.value(_TIMELINE) or 0)
         ancestors = _cluster.history(self.params["data_dir"], after)
         parent = ancestors[-1] if ancestors else {"timeline": None, "lsn": None}
-        given = self.params["timeline_before"]
-        before = given or (parent["timeline"] if was_primary else self._known_timeline or parent["timeline"])
+        before = self.params["timeline_before"] or self._before(parent["timeline"], was_primary)
         if before is not None and after <= before:
             raise OpsError(
                 f"The server takes writes on timeline {after}, which is not higher than {before}: this was a start, "
@@ -271,6 +267,12 @@ class Promotion:
             fork_lsn=parent["lsn"],
             lsn=self._session.value("SELECT pg_current_wal_flush_lsn()"),
         )
+
+    def _before(self, parent: int | None, was_primary: bool) -> int | None:
+        """The timeline before: the parent, since the control file shows the new one before the recovery has ended."""
+        if self._stopped_timeline and not self._seen_in_recovery:
+            return self._stopped_timeline
+        return parent if parent is not None or was_primary else self._stopped_timeline
 
     def _write(self, timeline: int) -> None:
         """Commit a row and read it in another session."""
