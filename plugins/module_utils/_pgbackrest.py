@@ -249,12 +249,17 @@ def _backup(row: Mapping[str, Any], *, at: float) -> dict[str, Any]:
 def parse_info(text: str, *, stanza: str, at: float) -> dict[str, Any]:
     """Return the JSON of C(info) in our words: status, cipher, databases, backups oldest first, newest, archive.
 
-    Raises OpsError when *text* is no such JSON.
+    With a wrong cipher pass the JSON carries undecoded bytes in its message, so control characters are let through, and
+    an answer that is broken by them counts as status C(other). Raises OpsError when *text* is no such JSON.
     """
     try:
-        rows = json.loads(text)
+        rows = json.loads(text, strict=False)
+        if not isinstance(rows, list):
+            raise TypeError("no list of stanzas")
         row = next((entry for entry in rows if entry["name"] == stanza), None)
     except (ValueError, KeyError, TypeError) as exc:
+        if "unable to load info file" in text:
+            return {**_empty_info(stanza), "status": "other", "status_message": "unable to load info file"}
         raise OpsError(f"pgbackrest info did not answer with JSON: {clean(text, limit=200) or 'nothing'}.") from exc
     if row is None:
         return _empty_info(stanza)
@@ -364,7 +369,8 @@ def _explains(name: str, total: Mapping[str, Any]) -> bool:
     """Tell whether a finding about the file *name* belongs to the *total* of an archive or of a backup."""
     if total["wal"]:
         return re.search(r"(?:^|/)[0-9A-F]{24}", name) is not None
-    return name.startswith(f"{total['name']}/")
+    # A set that builds on a damaged one is counted as invalid too, and only the damaged file is named.
+    return name[:16] == total["name"][:16] and "/" in name
 
 
 def _verify_total(match: re.Match[str]) -> dict[str, Any]:
