@@ -97,6 +97,9 @@ class Pack:
                 self.fault("removed", name, f"{name} is in the manifest, not in the pack: removed or renamed.")
             elif sha256_of(path) != expected:
                 self.fault("edited", name, f"{name} is not what it was when the pack was sealed: it was edited.")
+        for name in OUTSIDE:
+            if (self.folder / name).is_symlink():
+                self.fault("edited", name, f"{name} is a link; it was a file when the pack was sealed.")
         for path in sorted(self.folder.rglob("*")):
             name = path.relative_to(self.folder).as_posix()
             if (path.is_symlink() or not path.is_dir()) and name not in self.files and name not in OUTSIDE:

@@ -1,0 +1,141 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A statement is signed by who may sign it, in time, or the task fails and says how to mend it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ansible_collections.ccobservatory.ops.plugins.action import human_task
+from ansible_collections.ccobservatory.ops.plugins.module_utils import _sshsig
+from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._pack import Sealing
+
+
+class Asked:
+    """The task, with what it printed."""
+
+    def __init__(self, folder: Path, sealing: Sealing) -> None:
+        self.folder = folder
+        self.known = {
+            "step": "approve",
+            "item": "DR-02",
+            "title": "Approve the plan",
+            "person_role": "approver",
+            "statement": "I approve <b>this</b>.",
+            "signatures_dir": str(folder),
+            "allowed_signers": str(sealing.allowed_signers),
+            "deadline_s": 0.3,
+        }
+        self.lines: list[str] = []
+
+    def __call__(self, *, check: bool = False, **more: Any) -> dict[str, Any]:
+        task = SimpleNamespace(args={**self.known, **more}, check_mode=check, async_val=0, diff=False)
+        connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="unused"))
+        plugin = human_task.ActionModule(task, connection, SimpleNamespace(check_mode=check), None, None, None)
+        return dict(plugin.run(task_vars={}))
+
+
+@pytest.fixture
+def asked(tmp_path: Path, sealing: Sealing, monkeypatch: pytest.MonkeyPatch) -> Asked:
+    made = Asked(tmp_path / "people", sealing)
+    monkeypatch.setattr(human_task.display, "display", lambda line, **_kwargs: made.lines.append(line))
+    monkeypatch.setattr(human_task.display, "warning", lambda line, **_kwargs: made.lines.append(line))
+    return made
+
+
+def test_a_key_signs_at_once(asked: Asked, sealing: Sealing) -> None:
+    told = asked(key=str(sealing.key), stand_in=True, person="seal@example")
+    assert told["changed"] is True
+    record = told["person_record"]
+    assert (record["role"], record["name"], record["stand_in"]) == ("approver", "seal@example", True)
+    assert record["fingerprint"] == _sshsig.fingerprint(sealing.key)
+    document = json.loads(Path(told["document"]).read_bytes())
+    assert (document["statement"], document["stand_in"]) == ("I approve <b>this</b>.", True)
+
+
+def test_a_signed_statement_is_not_asked_for_again(asked: Asked, sealing: Sealing) -> None:
+    first = asked(key=str(sealing.key))
+    second = asked()
+    assert second["changed"] is False
+    assert second["person_record"] == first["person_record"]
+
+
+def test_another_statement_never_takes_the_place_of_a_signed_one(asked: Asked, sealing: Sealing) -> None:
+    asked(key=str(sealing.key))
+    told = asked(key=str(sealing.key), statement="I approve everything.")
+    assert told["failed"] is True
+    assert "another statement" in told["msg"]
+
+
+def test_a_person_signs_while_the_drill_waits(asked: Asked, sealing: Sealing) -> None:
+    document = asked.folder / "approve.json"
+
+    def person() -> None:
+        while not document.exists():
+            time.sleep(0.02)
+        _sshsig.sign(document, key=sealing.key)
+
+    thread = threading.Thread(target=person)
+    thread.start()
+    told = asked(deadline_s=20)
+    thread.join()
+    assert told["name"] == "seal@example"
+    assert told["stand_in"] is False
+    assert f"ssh-keygen -Y sign -f KEY -n ccobservatory.ops {document}" in asked.lines[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({}, "nobody signed it"),
+        ({"stand_in": True}, "A stand-in signs with a key"),
+        ({"key": "/nowhere/key"}, "no signing key"),
+        ({"step": "../x"}, "cannot name a file"),
+        ({"person": "nobody@example", "key": "SEAL"}, "only nobody@example may sign"),
+        ({"key": "FOREIGN"}, "does not list"),
+        ({"key": "SEAL", "allowed_signers": "/nowhere/list"}, "no allowed signers file"),
+    ],
+)
+def test_without_a_valid_signature_the_task_fails(
+    asked: Asked, sealing: Sealing, change: dict[str, Any], told: str
+) -> None:
+    keys = {"SEAL": str(sealing.key), "FOREIGN": str(sealing.key.with_name("foreign"))}
+    result = asked(**{name: keys.get(value, value) for name, value in change.items()})
+    assert result["failed"] is True
+    assert told in result["msg"]
+    assert not (asked.folder / "approve.json.sig").exists()
+
+
+def test_a_key_with_a_passphrase_is_refused_at_once(asked: Asked, tmp_path: Path) -> None:
+    key = tmp_path / "locked"
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "a passphrase", "-f", str(key)]
+    subprocess.run(command, check=True)
+    begin = time.monotonic()
+    told = asked(key=str(key))
+    assert time.monotonic() - begin < 5
+    assert "without a passphrase" in told["msg"]
+
+
+def test_check_mode_asks_nobody(asked: Asked) -> None:
+    told = asked(check=True)
+    assert (told["changed"], told["signed_at"]) == (True, None)
+    assert not asked.folder.exists()
+
+
+def test_a_changed_document_does_not_verify(asked: Asked, sealing: Sealing) -> None:
+    told = asked(key=str(sealing.key))
+    document = Path(told["document"])
+    document.write_bytes(document.read_bytes().replace(b"approve", b"refuse"))
+    with pytest.raises(OpsError, match="does not fit"):
+        _sshsig.verify(
+            document, signature=Path(told["signature_file"]), allowed_signers=sealing.allowed_signers
+        )
