@@ -79,22 +79,22 @@ def open_lines(path: str) -> t.BinaryIO:
 def read_journal(lines: t.Iterable[bytes | str]) -> Journal:
     """Read a journal of JSON lines.
 
-    A last line without its line feed was cut by a kill and is only counted; a broken line elsewhere is an error.
+    A line that a kill has cut is no JSON; it is counted and passed over, since what it said is in doubt.
 
     Raises:
-        OpsError: a complete line is no event.
+        OpsError: a line is JSON and no event, so this is another file or an edited one.
     """
     journal = Journal()
     for number, line in enumerate(lines, 1):
         try:
-            journal.add(json.loads(line))
-        except (ValueError, KeyError, TypeError) as exc:
-            if not line.endswith(b"\n" if isinstance(line, bytes) else "\n"):  # type: ignore[arg-type]
-                journal.torn_lines += 1
-                continue
-            raise OpsError(
-                f"Line {number} of the journal is no event ({exc}); the journal was edited or damaged."
-            ) from exc
+            event = json.loads(line)
+        except ValueError:
+            journal.torn_lines += 1
+            continue
+        try:
+            journal.add(event)
+        except (KeyError, TypeError, ValueError) as exc:
+            raise OpsError(f"Line {number} of the journal is no event of a canary; give the journal itself.") from exc
     journal.ack_times.sort()
     return journal
 
@@ -113,11 +113,10 @@ def compare(
 
     Returns:
         Counts and instants. C(lost) are acknowledged writes the database does not have, C(wrong) rows with another
-        content
-        or a broken chain, C(ghosts) rows nobody sent, C(duplicates) rows stored twice, C(holes) lost writes below a
-        kept
-        one of the same worker, C(inversions) lost writes acknowledged before a kept one was even sent. C(rpo_s) is the
-        time from the last kept acknowledgement before the loss to the last lost one.
+        content or a broken chain, C(ghosts) rows nobody sent, C(duplicates) rows stored twice, C(holes) missing writes below a
+        kept one of the same worker, C(inversions) lost writes acknowledged before a kept one was even sent,
+        C(journal_gaps) writes that the journal itself lacks, because a client goes on only after an acknowledgement.
+        C(rpo_s) is the time from the last kept acknowledgement before the loss to the last lost one.
     """
     stored, duplicates = _store(rows)
     lost = sorted((at, key) for key, at in journal.acked.items() if key not in stored)
@@ -143,6 +142,7 @@ def compare(
         "in_doubt": {"total": len(doubtful), "committed": committed, "not_committed": len(doubtful) - committed},
         "errors": journal.errors,
         "torn_lines": journal.torn_lines,
+        "journal_gaps": _journal_gaps(journal),
         "clean_suffix": holes == 0 and skipped == 0 and inversions == 0,
         **_window(journal, stored, lost),
     }
@@ -198,6 +198,19 @@ def _skipped(journal: Journal, stored: dict[Key, DbRow]) -> int:
         for worker, n in journal.sent
         if (worker, n) not in journal.acked and (worker, n) not in stored and n < highest.get(worker, -1)
     )
+
+
+def _journal_gaps(journal: Journal) -> int:
+    """Numbers below the last one of a worker without an acknowledgement: lines that are missing from the journal."""
+    last: dict[int, int] = {}
+    first: dict[int, int] = {}
+    for worker, n in journal.sent:
+        last[worker] = max(last.get(worker, n), n)
+        first[worker] = min(first.get(worker, n), n)
+    settled: dict[int, int] = {}
+    for worker, n in journal.acked:
+        settled[worker] = settled.get(worker, 0) + (n < last[worker])
+    return sum(last[worker] - first[worker] - settled.get(worker, 0) for worker in last)
 
 
 def _wrong(journal: Journal, stored: dict[Key, DbRow]) -> dict[Key, str]:

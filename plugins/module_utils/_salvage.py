@@ -154,7 +154,7 @@ def plain(field: bytes) -> str:
 
 
 def sort_out(rows: t.Iterable[Row], known: Keys | None) -> t.Iterator[tuple[str, Row]]:
-    """Rows worth a review with the reason: C(absent) or C(differs) on the other server, C(unchecked) without its keys."""
+    """Rows worth a review with the reason: C(absent) or C(differs) over there, C(unchecked) without its keys."""
     for row in rows:
         if known is None:
             yield "unchecked", row

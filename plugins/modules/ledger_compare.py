@@ -128,6 +128,9 @@ comparison:
     inversions:
       description: Lost writes that were acknowledged before a kept one was sent, over all workers of a server.
       type: int
+    journal_gaps:
+      description: Writes that the journal itself lacks; with any, the comparison is not complete.
+      type: int
     clean_suffix:
       description: Whether the loss is one clean cut, so that one point in time says what was recovered.
       type: bool
