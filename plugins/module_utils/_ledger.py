@@ -221,8 +221,8 @@ def _wrong(journal: Journal, stored: dict[Key, DbRow]) -> dict[Key, str]:
         if expected is not None and expected != row.hash:
             wrong[key] = "the hash is not the one that was sent"
             continue
-        before = stored.get((row.worker, row.n - 1))
-        link = before.hash if before is not None else journal.hashes.get((row.worker, row.n - 1))
+        before = (row.worker, row.n - 1)
+        link = journal.hashes.get(before) or (stored[before].hash if before in stored else None)
         if link is not None and row.previous and row.previous != link:
             wrong[key] = "it does not continue the write before it"
     for key in journal.contradictions:
