@@ -30,7 +30,10 @@ from urllib.parse import urlsplit
 
 FIRST = "0" * 64
 CONNECT_TIMEOUT_S = 1.0
-READ_TIMEOUT_S = 5.0
+# An answer may take as long as a pooler holds a client; a peer that is gone is told by TCP, in about three seconds.
+READ_TIMEOUT_S = 15.0
+GONE_AFTER_MS = 2000
+KEEPALIVE = ((socket.TCP_KEEPIDLE, 1), (socket.TCP_KEEPINTVL, 1), (socket.TCP_KEEPCNT, 2))
 ROUND_PAUSE_S = 0.05
 LONGEST_ROUND_PAUSE_S = 0.2
 _RUN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -167,6 +170,10 @@ class Connection:
             return False
         self._http.connect()
         self._http.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._http.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_AFTER_MS)
+        self._http.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in KEEPALIVE:
+            self._http.sock.setsockopt(socket.IPPROTO_TCP, option, value)
         self._http.sock.settimeout(READ_TIMEOUT_S)
         return True
 
