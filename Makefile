@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick lab tools clean
+.PHONY: help demo test test-quick cores lab tools clean
 
 PYTHON := .venv/bin/python
 
@@ -19,6 +19,9 @@ test: ## Prove everything from a bare machine: source, sanity, roles, backups, f
 
 test-quick: tools ## Prove the source and its rules, without root, in about two minutes
 	@$(PYTHON) scripts/stages.py quick
+
+cores: tools ## Prove the collection on ansible-core 2.20 and 2.21, where a Python 3.12 is found
+	@bash scripts/cores.sh
 
 lab: ## Build, start and provision the lab
 	@bash scripts/bootstrap.sh

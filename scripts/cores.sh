@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Prove the collection on other releases of ansible-core: every playbook parses, every module is documented, the unit
+# tests pass. These releases need Python 3.12 or later; name one with NEWER_PYTHON=... where it is not called python3.12.
+#
+# Usage: scripts/cores.sh [RELEASE ...]     default: 2.20 2.21
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source scripts/console.sh
+python=${NEWER_PYTHON:-python3.12}
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null ||
+    die "no Python 3.12 was found as $python; install one and name it: NEWER_PYTHON=/path/to/python3.12 make cores"
+[ "$#" -gt 0 ] || set -- 2.20 2.21
+# The collections that ours builds on come from the pinned environment: they do not depend on the release of the core.
+collections=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+others=$(grep -E '^(pytest|hypothesis|freezegun|jsonschema)==' requirements.txt)
+mapfile -t modules < <(find plugins/modules -name '[!_]*.py' -printf 'ccobservatory.ops.%f\n' | sed 's/\.py$//' | sort)
+
+for release in "$@"; do
+    environment=.cache/cores/$release
+    [ -x "$environment/bin/python" ] || "$python" -m venv "$environment"
+    # shellcheck disable=SC2086 # one requirement a word
+    "$environment/bin/python" -m pip install --quiet --disable-pip-version-check "ansible-core==$release.*" $others
+    say "$("$environment/bin/ansible" --version | head -1) on $("$environment/bin/python" --version)"
+    export ANSIBLE_COLLECTIONS_PATH=$PWD/collections:$collections ANSIBLE_DEPRECATION_WARNINGS=true
+    "$environment/bin/ansible-playbook" --syntax-check -i localhost, dr-drill.yml playbooks/*.yml
+    "$environment/bin/ansible-doc" --json -t module "${modules[@]}" >/dev/null
+    "$environment/bin/python" -m pytest -q tests/unit
+done
+say "every release passed"
