@@ -16,8 +16,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-# "stanza: main", "status: error", then lines that name what is wrong; log lines carry their level.
-STATUS = re.compile(r"^\s*status:\s*(?P<status>\S+)", re.M)
+# "status: ok" for the stanza, "backup: <label>, status: valid" for a set, counts of what is wrong; log lines carry levels.
+STATUS = re.compile(r"^(?P<what>.*)\bstatus:\s*(?P<status>[\w-]+)", re.M)
+SOUND = {"ok", "valid"}
 COUNTS = re.compile(r"(?P<what>missing|checksum invalid|size invalid|other):\s*(?P<count>\d+)")
 BROKEN = re.compile(r"\b(?:ERROR|WARN):\s*(?P<text>.+)$", re.M)
 
@@ -25,8 +26,8 @@ BROKEN = re.compile(r"\b(?:ERROR|WARN):\s*(?P<text>.+)$", re.M)
 def findings(output: str) -> list[str]:
     """Return what a verification found, one sentence an entry; an output without a status is a finding itself."""
     found = [match["text"].strip() for match in BROKEN.finditer(output)]
-    statuses = [match["status"] for match in STATUS.finditer(output)]
-    found += [f"the stanza's status is {status}" for status in statuses if status != "ok"]
+    statuses = [(match["what"].strip(" ,") or "stanza", match["status"]) for match in STATUS.finditer(output)]
+    found += [f"{what}: status {status}" for what, status in statuses if status not in SOUND]
     found += [f"{match['count']} files: {match['what']}" for match in COUNTS.finditer(output) if int(match["count"])]
     if not statuses:
         found.append("the verification gave no status")

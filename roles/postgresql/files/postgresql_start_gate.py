@@ -28,7 +28,7 @@ RECOVERY_FILES = ("recovery.signal", "backup_label")
 NOTICE, WARNING = 5, 4  # priorities that the journal reads from "<N>"
 WAL_NAME = re.compile(r"^([0-9A-F]{8})[0-9A-F]{16}(\.partial)?$")
 TIMELINE_LINE = re.compile(r"^(?:Latest checkpoint's TimeLineID|Min recovery ending loc's timeline):\s+(\d+)$", re.M)
-REFUSED_MARKS = ("access denied", "AccessError", "not authorized", "certificate")
+REFUSED_MARKS = ("AccessError", "access denied")
 
 
 class GateError(Exception):
@@ -91,7 +91,8 @@ def own_timeline(settings: Settings, runner: Runner) -> int:
     answer = runner([str(settings.bin_dir / "pg_controldata"), "-D", str(settings.data_dir)], 10)
     found = [int(number) for number in TIMELINE_LINE.findall(answer.message)]
     if answer.status != 0 or not found:
-        raise GateError(f"the control file cannot be read: {answer.message.splitlines()[-1:] or answer.status}")
+        last = (answer.message.splitlines() or [f"status {answer.status}"])[-1]
+        raise GateError(f"the control file cannot be read: {last}")
     wal_dir = settings.data_dir / "pg_wal"
     names = os.listdir(wal_dir) if wal_dir.is_dir() else []
     found += [int(match[1], 16) for match in map(WAL_NAME.match, names) if match]
@@ -110,7 +111,7 @@ def ask_archive(settings: Settings, timeline: int, runner: Runner, deadline: flo
             f"--stanza={settings.stanza}",
             "--io-timeout=5",
             "--log-level-console=off",
-            "--log-level-stderr=error",
+            "--log-level-stderr=warn",
             "--log-level-file=off",
             "archive-get",
             f"{timeline:08X}.history",
@@ -120,11 +121,12 @@ def ask_archive(settings: Settings, timeline: int, runner: Runner, deadline: flo
             answer = runner(command, max(1.0, deadline - time.monotonic()))
             if answer.status in (FOUND, ABSENT):
                 return answer.status == FOUND
-            last = (answer.message.splitlines() or [f"status {answer.status}"])[-1].strip()
-            if any(mark in answer.message for mark in REFUSED_MARKS):
-                raise GateError(f"the backup repository refuses this host: {last}")
+            lines = [line.strip() for line in answer.message.splitlines()] or [f"status {answer.status}"]
+            refusal = next((line for line in lines if any(mark in line for mark in REFUSED_MARKS)), None)
+            if refusal:
+                raise GateError(f"the backup repository refuses this host: {refusal}")
             if time.monotonic() >= deadline:
-                raise GateError(f"the backup repository gives no answer: {last}")
+                raise GateError(f"the backup repository gives no answer within {settings.wait:.0f} s: {lines[0]}")
             time.sleep(0.5)
 
 
