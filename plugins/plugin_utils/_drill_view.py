@@ -9,13 +9,13 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils import _drill_account as account
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils import _drill_proofs as proofs
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils import _drill_recovery as recovery
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_blocks import Record, Tile, part, pill
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_blocks import Record, Tile, part, parts, pill
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_words import (
     count,
     day,
@@ -69,19 +69,24 @@ def view_of(record: Record, *, record_sha256: str) -> dict[str, Any]:
     scenario = part(record, "scenario")
     shown = [build(record) for build in _ORDER]
     return {
-        "title": f"Drill report {record.get('id')}",
+        "title": f"Drill report {record.get('id') or 'without an id'}",
         "id": record.get("id"),
         "environment": record.get("environment"),
         "scenario": scenario.get("title") or scenario.get("name"),
         "mode": recovery.mode_words(record),
         "verdict": {"words": words, "css": css, "mark": mark},
-        "reasons": [str(reason) for reason in record.get("verdict_reasons") or []],
+        "reasons": _texts(record.get("verdict_reasons")),
         "started": moment(record.get("started")),
         "day": day(record.get("started")),
         "tiles": _tiles(record),
         "sections": shown,
         "record_sha256": record_sha256,
     }
+
+
+def _texts(value: Any) -> list[str]:
+    items = value if isinstance(value, (list, tuple)) else [value]
+    return [str(item) for item in items if item not in (None, "")]
 
 
 def _tiles(record: Record) -> list[Tile]:
@@ -138,7 +143,7 @@ def _absent(record: Record, otherwise: str) -> str:
 
 
 def _signed(record: Record) -> Tile:
-    signatures = [person for person in record.get("sign_off") or [] if isinstance(person, Mapping)]
+    signatures = parts(record, "sign_off")
     names = list(dict.fromkeys(f"{person.get('name')}" for person in signatures if person.get("name")))
     stand_in = any(person.get("stand_in") for person in signatures)
     return {

@@ -8,6 +8,7 @@ PRIVATE to the collection: it can change at any time.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import re
 from collections.abc import Mapping
@@ -48,6 +49,7 @@ def render(record: Mapping[str, Any]) -> bytes:
     return page.encode("utf-8")
 
 
+@functools.cache
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(str(_TEMPLATES)),

@@ -222,6 +222,9 @@ def small_multiple(
     scale = (height - top - bottom) / reach
     gap = (width - left - right) / max(1, len(points) - 1)
     canvas.text(0, 14, title, "strong")
+    if not known:
+        canvas.text(left, height / 2, "not measured in any of these drills", "tick")
+        return canvas.markup()
     for tick in ticks(reach, most=4):
         y = height - bottom - tick * scale
         canvas.line(left, y, width - right, y, "grid")
