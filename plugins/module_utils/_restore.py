@@ -208,6 +208,6 @@ class Restore:
                 )
             error = parse_error(err + out)[0] or code
             if error != _LOCKED or time.monotonic() > deadline:
-                label = parse_restore_log(out)["label"] or _named_set(self.params)
+                label = parse_restore_log(out + err)["label"] or _named_set(self.params)
                 self.tool.fail("restore", code, err + out, set=label, set_damaged=error in SET_DAMAGED)
             time.sleep(_POLL_S)
