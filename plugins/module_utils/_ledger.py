@@ -113,8 +113,8 @@ def compare(
 
     Returns:
         Counts and instants. C(lost) are acknowledged writes the database does not have, C(wrong) rows with another
-        content or a broken chain, C(ghosts) rows nobody sent, C(duplicates) rows stored twice, C(holes) missing writes below a
-        kept one of the same worker, C(inversions) lost writes acknowledged before a kept one was even sent,
+        content or a broken chain, C(ghosts) rows nobody sent, C(duplicates) rows stored twice, C(holes) missing writes
+        below a kept one of the same worker, C(inversions) lost writes acknowledged before a kept one was even sent,
         C(journal_gaps) writes that the journal itself lacks, because a client goes on only after an acknowledgement.
         C(rpo_s) is the time from the last kept acknowledgement before the loss to the last lost one.
     """
