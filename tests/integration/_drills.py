@@ -1,0 +1,186 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of the drill share: running it, killing it, reading what it left, and watching for two writers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+PREFIX = os.environ.get("OPS_LAB_PREFIX", "ops")
+ENVIRONMENT = "lab"
+INVENTORY = ROOT / "inventories" / ("lab" if PREFIX == "ops" else f"lab-{PREFIX}") / "hosts.yml"
+DATABASES = ("db1", "db2")
+RUN_TIMEOUT_S = 900
+LOOP = (
+    "while :; do printf '%s ' $(date +%s.%N); "
+    "PGCONNECT_TIMEOUT=1 psql -AtXqc 'SELECT NOT pg_is_in_recovery()' 2>/dev/null || echo -; sleep 0.1; done"
+)
+
+
+def command(*extra: str, playbook: str = "dr-drill.yml") -> list[str]:
+    """Return the command of the operator's page, with quicker watching."""
+    return [
+        str(Path(sys.executable).parent / "ansible-playbook"),
+        *("-i", str(INVENTORY), playbook, "-e", "dr_watch_seconds=2"),
+        *extra,
+    ]
+
+
+def run(*extra: str, cwd: Path, playbook: str = "dr-drill.yml") -> subprocess.CompletedProcess[str]:
+    """Run a playbook to its end; reports and records go below ``cwd``."""
+    environment = dict(os.environ, PWD=str(cwd), ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_NOCOLOR="1")
+    return subprocess.run(
+        command(*extra, playbook=str(ROOT / playbook)),
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=RUN_TIMEOUT_S,
+    )
+
+
+def live(scenario: str) -> tuple[str, ...]:
+    """Return the arguments of a live drill of a scenario in the lab."""
+    return ("-e", f"dr_drill_confirm={ENVIRONMENT}", "-e", f"dr_drill_scenario={scenario}")
+
+
+def drills(cwd: Path) -> list[Path]:
+    """Return the folders of the drills below ``cwd``, oldest first."""
+    return sorted(path.parent for path in cwd.glob(f"reports/{ENVIRONMENT}/drills/*/journal.jsonl"))
+
+
+def record(folder: Path) -> dict[str, Any]:
+    """Return the record of a drill."""
+    found: dict[str, Any] = json.loads((folder / "drill.json").read_text(encoding="utf-8"))
+    return found
+
+
+def entries(folder: Path) -> list[dict[str, Any]]:
+    """Return the whole lines of a journal."""
+    lines = (folder / "journal.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+    return [json.loads(line) for line in lines]
+
+
+def start(*extra: str, cwd: Path) -> subprocess.Popen[bytes]:
+    """Start a drill in a process group of its own, so that it can be killed as a whole."""
+    environment = dict(os.environ, PWD=str(cwd), ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_NOCOLOR="1")
+    log = (cwd / "drill.log").open("ab")
+    return subprocess.Popen(
+        command(*extra, playbook=str(ROOT / "dr-drill.yml")),
+        cwd=cwd,
+        env=environment,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill the run and everything that it started on the controller, without warning."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=30)
+
+
+def kill_when_entered(process: subprocess.Popen[bytes], step: str, *, cwd: Path) -> bool:
+    """Kill the run as soon as its journal enters ``step``; return False when it ended before."""
+    deadline = time.monotonic() + RUN_TIMEOUT_S
+    while time.monotonic() < deadline:
+        folders = drills(cwd)
+        if folders and any(e["event"] == "enter" and e["step"] == step for e in entries(folders[-1])):
+            kill(process)
+            return True
+        if process.poll() is not None:
+            return False
+        time.sleep(0.05)
+    kill(process)
+    raise AssertionError(f"The drill did not reach the step {step} in {RUN_TIMEOUT_S} s.")
+
+
+@dataclass
+class Observer:
+    """Asks both database hosts, ten times a second and from outside of the drill, whether they are writable.
+
+    A host that does not answer is not writable. Two writers are two hosts that say so at the same instant.
+    """
+
+    samples: dict[str, list[tuple[float, bool]]] = field(default_factory=lambda: {host: [] for host in DATABASES})
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def __enter__(self) -> Observer:
+        """Start one watcher a host."""
+        self._threads = [threading.Thread(target=self._watch, args=(host,), daemon=True) for host in DATABASES]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_unused: object) -> None:
+        """Stop the watchers."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=10)
+
+    def _watch(self, host: str) -> None:
+        while not self._stop.is_set():
+            asked = ["podman", "exec", "-u", "postgres", f"{PREFIX}-{host}", "sh", "-c", LOOP]
+            with subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    stamp, _, answer = line.strip().partition(" ")
+                    self.samples[host].append((float(stamp), answer == "t"))
+                    if self._stop.is_set():
+                        break
+                process.kill()
+            self._stop.wait(0.2)
+
+    def two_writers(self) -> list[tuple[float, float]]:
+        """Return the instants at which both hosts were writable: (sample of one, sample of the other)."""
+        first, second = (self._intervals(host) for host in DATABASES)
+        return [(a[0], b[0]) for a in first for b in second if a[0] <= b[1] and b[0] <= a[1]]
+
+    def _intervals(self, host: str) -> Iterator[tuple[float, float]] | list[tuple[float, float]]:
+        """Return the stretches between two samples that both say writable; what is unknown is not counted."""
+        rows = self.samples[host]
+        pairs = zip(rows, rows[1:], strict=False)
+        return [(a[0], b[0]) for a, b in pairs if a[1] and b[1] and b[0] - a[0] < 2.0]
+
+    def population(self) -> dict[str, int]:
+        """Return how many answers each host gave."""
+        return {host: len(rows) for host, rows in self.samples.items()}
+
+
+def writable() -> list[str]:
+    """Return the database hosts that are writable now."""
+    found = []
+    for host in DATABASES:
+        asked = [
+            "podman",
+            "exec",
+            "-u",
+            "postgres",
+            f"{PREFIX}-{host}",
+            "psql",
+            "-AtXqc",
+            "SELECT NOT pg_is_in_recovery()",
+        ]
+        done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=60)
+        found += [host] if done.stdout.strip() == "t" else []
+    return found
+
+
+def verified(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the pack's own verification, as an auditor would."""
+    check: Sequence[str] = [sys.executable, str(folder / "verify_pack.py"), str(folder)]
+    return subprocess.run(check, capture_output=True, text=True, check=False, timeout=120)

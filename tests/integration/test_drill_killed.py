@@ -1,0 +1,103 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The drill is killed with SIGKILL, at every step boundary and at random instants, and started again each time.
+
+However often it is killed, the same command ends with one writable primary, never had two, and the record says how often
+it was interrupted. OPS_KILL_SEED chooses the random instants; the seed of a run is in its output.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from pathlib import Path
+
+import pytest
+import _drills
+
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("estate")]
+
+SCENARIO = "site_lost_repository"
+RANDOM_KILLS = int(os.environ.get("OPS_RANDOM_KILLS", "20"))
+LONGEST_WAIT_S = 12.0
+GOOD = {"pass", "pass_with_conditions"}
+
+
+def _steps() -> list[str]:
+    """Return the ids of the steps of a live drill, in order."""
+    import yaml
+
+    loaded = yaml.safe_load((_drills.ROOT / "roles/dr/vars/main.yml").read_text(encoding="utf-8"))
+    return [step["id"] for step in loaded["__dr_steps"]]
+
+
+def test_killed_at_every_step_boundary(tmp_path: Path) -> None:
+    """One drill, killed as it enters each of its steps, still ends well."""
+    killed = []
+    with _drills.Observer() as observer:
+        for step in _steps():
+            process = _drills.start(*_drills.live(SCENARIO), cwd=tmp_path)
+            if _drills.kill_when_entered(process, step, cwd=tmp_path):
+                killed.append(step)
+        done = _drills.run(*_drills.live(SCENARIO), cwd=tmp_path)
+    folders = _drills.drills(tmp_path)
+    assert len(folders) == 1, "a killed drill was not taken up again"
+    record = _drills.record(folders[0])
+    assert observer.two_writers() == []
+    assert _drills.writable() == ["db1"]
+    assert len(killed) >= 25
+    assert len(record["interruptions"]) == len(killed)
+    assert record["verdict"] in GOOD, (record["verdict_reasons"], done.stdout[-3000:])
+    assert (record["ledger"]["wrong"], record["ledger"]["ghosts"], record["ledger"]["holes"]) == (0, 0, 0)
+    assert record["failback"]["lost"] == 0
+
+
+def test_killed_at_random_instants(tmp_path: Path) -> None:
+    """Drills are killed at random instants; each is started again until it ends by itself, with one writer."""
+    seed = int(os.environ.get("OPS_KILL_SEED", str(time.time_ns() % 100_000)))
+    chance = random.Random(seed)
+    print(f"OPS_KILL_SEED={seed}")
+    kills = 0
+    with _drills.Observer() as observer:
+        while kills < RANDOM_KILLS:
+            process = _drills.start(*_drills.live(SCENARIO), cwd=tmp_path)
+            try:
+                process.wait(timeout=3.0 + chance.uniform(0, LONGEST_WAIT_S))
+            except _drills.subprocess.TimeoutExpired:
+                _drills.kill(process)
+                kills += 1
+        _drills.run(*_drills.live(SCENARIO), cwd=tmp_path)
+    assert observer.two_writers() == []
+    assert _drills.writable() == ["db1"]
+    records = [_drills.record(folder) for folder in _drills.drills(tmp_path)]
+    assert sum(len(record["interruptions"]) for record in records) >= kills - len(records)
+    assert {record["verdict"] for record in records} <= GOOD, [record["verdict_reasons"] for record in records]
+
+
+@pytest.mark.parametrize("step", ["restore", "fence"])
+def test_taken_back_before_the_promotion(step: str, tmp_path: Path) -> None:
+    """Killed before the promotion and taken back, the old primary writes again and nothing is lost."""
+    process = _drills.start(*_drills.live(SCENARIO), cwd=tmp_path)
+    with _drills.Observer() as observer:
+        assert _drills.kill_when_entered(process, step, cwd=tmp_path)
+        done = _drills.run(*_drills.live(SCENARIO), "-e", "dr_drill_abort=true", cwd=tmp_path)
+    assert observer.two_writers() == []
+    assert _drills.writable() == ["db1"], done.stdout[-3000:]
+    record = _drills.record(_drills.drills(tmp_path)[-1])
+    assert record["verdict"] == "fail"
+    assert record["ledger"]["lost"] == 0
+
+
+def test_taken_back_after_the_promotion_it_holds_and_returns(tmp_path: Path) -> None:
+    """Taken back after the promotion, the recovery site stays the primary until the return in earnest."""
+    process = _drills.start(*_drills.live(SCENARIO), cwd=tmp_path)
+    with _drills.Observer() as observer:
+        assert _drills.kill_when_entered(process, "verify", cwd=tmp_path)
+        _drills.run(*_drills.live(SCENARIO), "-e", "dr_drill_abort=true", cwd=tmp_path)
+        assert _drills.writable() == ["db2"]
+        back = ("-e", f"dr_failback_confirm={_drills.ENVIRONMENT}")
+        done = _drills.run(*back, cwd=tmp_path, playbook="playbooks/dr_failback.yml")
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert observer.two_writers() == []
+    assert _drills.writable() == ["db1"]

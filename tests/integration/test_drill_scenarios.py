@@ -1,0 +1,99 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each scenario, as a live drill on the lab: what the clients saw, what was lost, who could write, what the report says."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import _drills
+
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("estate")]
+
+ARCHIVE_INTERVAL_S = 10
+GOOD = {"pass", "pass_with_conditions"}
+RECOVERED = (
+    "database_host_lost",
+    "dropped_table",
+    "newest_backup_corrupt",
+    "site_lost_receivers",
+    "site_lost_repository",
+    "site_lost_standby_async",
+    "site_lost_standby_sync",
+    "site_partition",
+    "zombie_primary",
+)
+NOTHING_LOST = {"dropped_table", "site_lost_receivers", "site_lost_standby_sync"}
+
+
+def _drill(scenario: str, cwd: Path) -> tuple[dict[str, Any], Path, _drills.Observer, str]:
+    with _drills.Observer() as observer:
+        done = _drills.run(*_drills.live(scenario), cwd=cwd)
+    folders = _drills.drills(cwd)
+    assert folders, done.stdout[-3000:] + done.stderr[-1000:]
+    assert (folders[-1] / "drill.json").is_file(), done.stdout[-3000:]
+    return _drills.record(folders[-1]), folders[-1], observer, done.stdout
+
+
+@pytest.mark.parametrize("scenario", RECOVERED)
+def test_the_scenario_is_recovered(scenario: str, tmp_path: Path) -> None:
+    """The drill passes on what was measured, and never were there two writers."""
+    record, folder, observer, output = _drill(scenario, tmp_path)
+    assert record["verdict"] in GOOD, (record["verdict_reasons"], output[-2500:])
+    assert observer.two_writers() == []
+    assert min(observer.population().values()) > 20, "the observer hardly saw anything"
+    assert _drills.writable() == ["db1"]
+
+    gap, ledger = record["client_gap"], record["ledger"]
+    assert abs(gap["sum_of_phases_s"] - gap["seconds"]) <= 0.5
+    assert [phase["name"] for phase in record["phases"]][-1] == "first_write"
+    assert ledger["acked"] > 100
+    assert (ledger["wrong"], ledger["ghosts"], ledger["holes"]) == (0, 0, 0)
+    if scenario in NOTHING_LOST:
+        assert ledger["lost"] == 0
+    elif ledger["lost"]:
+        assert record["achieved"]["rpo_s"] <= ARCHIVE_INTERVAL_S + 5
+    assert {proof["proof"] for proof in record["fencing"]} == {"power", "repository", "address"}
+    assert record["failback"]["lost"] == 0
+    assert record["failback"]["client_errors"] == 0
+    done = _drills.verified(folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_gap_is_refused(tmp_path: Path) -> None:
+    """Where a segment is missing nothing is promoted, the old primary comes back, and nothing is lost."""
+    record, _folder, observer, output = _drill("wal_gap", tmp_path)
+    assert record["verdict"] in GOOD, (record["verdict_reasons"], output[-2500:])
+    steps = {step["id"]: step for step in record["steps"]}
+    assert "missing_wal" in steps["restore"]["error"]
+    assert steps["promote"]["status"] == "pending"
+    assert record["ledger"]["lost"] == 0
+    assert observer.two_writers() == []
+    assert _drills.writable() == ["db1"]
+
+
+def test_a_copy_is_proved_beside_the_live_environment(tmp_path: Path) -> None:
+    """A copy beside the live environment restores and proves, and no client notices."""
+    started = datetime.datetime.now(tz=datetime.UTC)
+    with _drills.Observer() as observer:
+        done = _drills.run(cwd=tmp_path)
+    record = _drills.record(_drills.drills(tmp_path)[-1])
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert record["mode"] == "copy"
+    assert record["verdict"] in GOOD
+    assert {row["result"] for row in record["integrity"]} == {"verified"}
+    assert all(answer for _stamp, answer in observer.samples["db1"]), "the primary was disturbed"
+    assert record["started"] >= f"{started:%Y-%m-%dT%H:%M:%S}"
+
+
+def test_check_mode_touches_nothing(tmp_path: Path) -> None:
+    """``--check`` tells the plan and leaves neither a file nor a trace on a host."""
+    done = _drills.run(*_drills.live("site_lost_repository"), "--check", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "Check mode: nothing was touched." in done.stdout
+    assert "changed=0" in done.stdout and "changed=1" not in done.stdout
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert _drills.writable() == ["db1"]
