@@ -78,6 +78,7 @@ def _history(folder: Path) -> list[dict[str, Any]]:
                 **{key: found.get(key) for key in ("id", "started", "verdict", "mode")},
                 "scenario": found.get("scenario", {}).get("name"),
                 **{key: achieved.get(key) for key in ("rto_s", "rpo_s", "lost_rows")},
+                "phases": {phase["name"]: phase["seconds"] for phase in found.get("phases", [])},
             }
         )
     return rows[-_HISTORY:]

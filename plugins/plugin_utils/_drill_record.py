@@ -13,6 +13,7 @@ PRIVATE to the collection: it can change at any time.
 from __future__ import annotations
 
 import datetime
+import statistics
 from collections.abc import Mapping
 from typing import Any
 
@@ -62,6 +63,7 @@ def assemble(
     results, header = state["results"], state["header"]
     scenario = header.get("scenario", {})
     gap, phases = phases_of(state)
+    _expect(phases, [row for row in history if row.get("scenario") == state["scenario"]])
     ledger = _ledger(results, state)
     record: dict[str, Any] = {
         "schema": SCHEMA,
@@ -95,7 +97,7 @@ def assemble(
         "failback": _failback(results),
         "deviations": _deviations(state),
         "interruptions": state["interruptions"],
-        "history": history,
+        "history": [{key: value for key, value in row.items() if key != "phases"} for row in history],
         "stand_in": stand_in,
         "header": {key: value for key, value in header.items() if key != "scenario"},
     }
@@ -188,6 +190,13 @@ def forecast(
         "wal_segments": results.get("promote", {}).get("segments"),
         "s_per_segment": results.get("promote", {}).get("seconds_per_segment"),
     }
+
+
+def _expect(phases: list[dict[str, Any]], history: list[dict[str, Any]]) -> None:
+    """Give each phase the median of what earlier drills of the scenario took, in seconds."""
+    for phase in phases:
+        earlier = [row["phases"][phase["name"]] for row in history if phase["name"] in row.get("phases", {})]
+        phase["expected_s"] = round(statistics.median(earlier), 3) if earlier else None
 
 
 def _achieved(

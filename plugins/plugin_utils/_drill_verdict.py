@@ -155,7 +155,7 @@ def _success(record: Mapping[str, Any], outcome: str) -> str:
     if outcome == "refused":
         return "The recovery was refused for the reason that the scenario plants, and nothing was lost."
     return (
-        f"Recovered in {record['achieved']['rto_s']} s with {record['achieved']['lost_rows']} acknowledged writes lost."
+        f"Recovered in {record['achieved']['rto_s']} s, {record['achieved']['lost_rows']} acknowledged writes lost."
     )
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -150,11 +151,10 @@ class Observer:
         first, second = (self._intervals(host) for host in DATABASES)
         return [(a[0], b[0]) for a in first for b in second if a[0] <= b[1] and b[0] <= a[1]]
 
-    def _intervals(self, host: str) -> Iterator[tuple[float, float]] | list[tuple[float, float]]:
+    def _intervals(self, host: str) -> list[tuple[float, float]]:
         """Return the stretches between two samples that both say writable; what is unknown is not counted."""
         rows = self.samples[host]
-        pairs = zip(rows, rows[1:], strict=False)
-        return [(a[0], b[0]) for a, b in pairs if a[1] and b[1] and b[0] - a[0] < 2.0]
+        return [(a[0], b[0]) for a, b in itertools.pairwise(rows) if a[1] and b[1] and b[0] - a[0] < 2.0]
 
     def population(self) -> dict[str, int]:
         """Return how many answers each host gave."""

@@ -8,9 +8,8 @@ import json
 import subprocess
 import sys
 
-import pytest
-
 import _drills
+import pytest
 
 
 @pytest.fixture(scope="session")

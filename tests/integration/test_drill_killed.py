@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The drill is killed with SIGKILL, at every step boundary and at random instants, and started again each time.
 
-However often it is killed, the same command ends with one writable primary, never had two, and the record says how often
-it was interrupted. OPS_KILL_SEED chooses the random instants; the seed of a run is in its output.
+However often it is killed, the same command ends with one writable primary, never had two, and the record says how
+often it was interrupted. OPS_KILL_SEED chooses the random instants; the seed of a run is in its output.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import random
 import time
 from pathlib import Path
 
-import pytest
 import _drills
+import pytest
+import yaml
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("estate")]
 
@@ -26,8 +27,6 @@ GOOD = {"pass", "pass_with_conditions"}
 
 def _steps() -> list[str]:
     """Return the ids of the steps of a live drill, in order."""
-    import yaml
-
     loaded = yaml.safe_load((_drills.ROOT / "roles/dr/vars/main.yml").read_text(encoding="utf-8"))
     return [step["id"] for step in loaded["__dr_steps"]]
 
@@ -56,7 +55,7 @@ def test_killed_at_every_step_boundary(tmp_path: Path) -> None:
 def test_killed_at_random_instants(tmp_path: Path) -> None:
     """Drills are killed at random instants; each is started again until it ends by itself, with one writer."""
     seed = int(os.environ.get("OPS_KILL_SEED", str(time.time_ns() % 100_000)))
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311 - it chooses instants, not secrets
     print(f"OPS_KILL_SEED={seed}")
     kills = 0
     with _drills.Observer() as observer:

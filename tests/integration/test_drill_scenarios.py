@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each scenario, as a live drill on the lab: what the clients saw, what was lost, who could write, what the report says."""
+"""Each scenario, as a live drill on the lab: what the clients saw, what was lost, who could write, what it says."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 import _drills
+import pytest
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("estate")]
 

@@ -1,0 +1,227 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The record of a drill: phases that add up to the gap, honest gaps, and a verdict with its reasons."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils import _drill_record as record_room
+
+BASE = datetime.datetime(2026, 11, 23, 20, 0, tzinfo=datetime.UTC)
+TARGETS = {"rto_s": 60.0, "rpo_s": 30.0, "bound_s": 7200.0, "failback_gap_s": 30.0}
+STEPS = ("assess", "fault", "detect", "decide", "fence", "restore", "promote", "redirect", "first_write", "verify")
+
+
+def at(seconds: float) -> str:
+    """Return an instant of the test's clock."""
+    return iso_ms(BASE + datetime.timedelta(seconds=seconds))
+
+
+def state(**changed: Any) -> dict[str, Any]:
+    """Return the folded journal of a drill that went well: gap from 10 s to 20 s."""
+    ladder = {"name": "rows", "command": "x", "expected": "0", "observed": "0", "seconds": 1, "result": "verified"}
+    results = {
+        "assess": {"steady_state": [], "clock_offsets_s": {"db1": 0.0}},
+        "prove_backups": {"backup": {"label": "20261123-190000F", "size_bytes": 1000}, "cipher": "aes-256-cbc"},
+        "detect": {"detected": at(11)},
+        "decide": {"declared": at(11.2)},
+        "fence": {"fencing": [{"proof": name, "proved": True} for name in ("power", "repository", "address")]},
+        "restore": {"restore": {"ended": at(15), "seconds": 2.0, "label": "20261123-190000F"}},
+        "promote": {"replay_end": at(16), "first_write": at(17), "timeline_after": 2, "lsn": "0/5000000"},
+        "first_write": {"gap": {"last_ack": at(10), "first_ack": at(20), "seconds": 10.0}},
+        "verify": {
+            "ledger": {
+                "lost": 3,
+                "acked": 500,
+                "wrong": 0,
+                "ghosts": 0,
+                "holes": 0,
+                "lost_window_s": 2.0,
+                "in_doubt": {},
+            },
+            "checks": [ladder],
+        },
+        "steady": {"steady_state": [{"name": "primary", "expected": "db1", "observed": "db1", "result": "verified"}]},
+    }
+    entered = {"fence": at(12), "restore": at(13), "promote": at(15.1), "redirect": at(17.5), "first_write": at(18)}
+    steps = [
+        {"id": name, "title": name, "status": "done", "seconds": 1.0, "deadline_s": 60, "ended": at(30), "error": None,
+         "result": results.get(name, {})}
+        for name in STEPS
+    ]  # fmt: skip
+    whole = {
+        "drill_id": "20261123T200000Z-x", "environment": "lab", "scenario": "x", "mode": "live", "started": at(0),
+        "ended": at(40), "header": {"scenario": {"expect": {"outcome": "recovered", "lost_rows": "archive_interval"}}},
+        "results": results, "entered": entered, "steps": steps, "interruptions": [], "deviations": [], "rollback": [],
+        "hold": [],
+    }  # fmt: skip
+    whole.update(changed)
+    return whole
+
+
+def assembled(found: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Return the record of a journal."""
+    return record_room.assemble(found, targets=TARGETS, versions={}, controller={}, history=[], **more)
+
+
+def test_a_drill_that_held_passes_and_says_with_what() -> None:
+    record = assembled(state())
+    assert record["verdict"] == "pass", record["verdict_reasons"]
+    assert record["achieved"] == {"rto_s": 10.0, "rpo_s": 2.0, "lost_rows": 3, "in_doubt_rows": None}
+    assert record["verdict_reasons"] == ["Recovered in 10.0 s, 3 acknowledged writes lost."]
+    assert record["backup"]["encrypted"] is True
+    assert record["retention"]["keep_until"] > record["ended"]
+
+
+def test_the_phases_add_up_to_the_gap() -> None:
+    record = assembled(state())
+    took = {phase["name"]: phase["seconds"] for phase in record["phases"]}
+    assert took == {
+        "detect": 1.0, "decide": 1.0, "fence": 1.0, "restore": 2.0, "replay": 1.0, "promote": 1.0, "redirect": 1.0,
+        "first_write": 2.0,
+    }  # fmt: skip
+    assert record["client_gap"]["difference_s"] == 0
+
+
+@given(st.lists(st.floats(min_value=-5, max_value=30), min_size=6, max_size=6))
+def test_boundaries_in_any_order_never_leave_the_gap(offsets: list[float]) -> None:
+    """Clocks that disagree, or a client that is served before the journal says so, cannot invent or hide time."""
+    found = state()
+    detected, fence, restore, ended, replayed, written = (at(10 + value) for value in offsets)
+    found["results"]["detect"]["detected"] = detected
+    found["entered"].update(fence=fence, restore=restore)
+    found["results"]["restore"]["restore"]["ended"] = ended
+    found["results"]["promote"].update(replay_end=replayed, first_write=written)
+    record = assembled(found)
+    assert all(phase["seconds"] >= 0 for phase in record["phases"])
+    assert record["client_gap"]["sum_of_phases_s"] == pytest.approx(record["client_gap"]["seconds"], abs=0.01)
+
+
+def test_what_was_not_measured_is_nothing_and_fails() -> None:
+    found = state()
+    del found["results"]["first_write"]
+    del found["results"]["verify"]
+    record = assembled(found)
+    assert record["client_gap"] is None
+    assert record["achieved"] == {"rto_s": None, "rpo_s": None, "lost_rows": None, "in_doubt_rows": None}
+    assert record["forecast"] is None
+    assert record["verdict"] == "fail"
+    assert "The recovery time was not measured." in record["verdict_reasons"]
+
+
+BREAKERS = (
+    (lambda s: s["results"]["first_write"]["gap"].update(first_ack=at(100)), "The recovery time is 90.0 s"),
+    (lambda s: s["results"]["verify"]["ledger"].update(lost_window_s=31.0), "The window of lost writes is 31.0 s"),
+    (lambda s: s["header"]["scenario"]["expect"].update(lost_rows=0), "3 acknowledged writes are lost"),
+    (lambda s: s["results"]["fence"]["fencing"].pop(), "Fewer than three proofs"),
+    (lambda s: s["results"]["fence"]["fencing"][0].update(proved=False), "Fewer than three proofs"),
+    (lambda s: s["results"]["fence"]["fencing"][0].update(proof="address"), "Fewer than three proofs"),
+    (lambda s: s["results"]["steady"]["steady_state"][0].update(result="differs"), "Afterwards, primary"),
+    (lambda s: s["results"]["steady"].clear(), "The steady state afterwards was not measured."),
+    (lambda s: s["results"]["verify"]["checks"][0].update(result="differs"), "Integrity, rows"),
+    (lambda s: s["results"]["verify"]["ledger"].update(holes=1), "Integrity, acknowledged writes"),
+    (lambda s: s["results"].update(failback={"gap_s": 2.0, "client_errors": 1}), "1 client errors at the return"),
+    (lambda s: s["results"].update(failback={"gap_s": 31.0, "client_errors": 0}), "The pause at the return is 31.0 s"),
+    (lambda s: s["header"]["scenario"]["expect"].update(fallback=True), "The damaged backup was not noticed"),
+    (lambda s: s["steps"][3].update(status="failed", error="no power"), "Step decide failed: no power"),
+    (lambda s: s["steps"][3].update(status="pending"), "1 steps were not reached, from decide on."),
+)
+
+
+@pytest.mark.parametrize(("broken", "reason"), BREAKERS, ids=[reason for _broken, reason in BREAKERS])
+def test_each_fault_fails_the_drill_with_its_reason(broken: Any, reason: str) -> None:
+    found = copy.deepcopy(state())
+    broken(found)
+    record = assembled(found)
+    assert record["verdict"] == "fail"
+    assert any(said.startswith(reason) for said in record["verdict_reasons"]), record["verdict_reasons"]
+
+
+CONDITIONS = (
+    ({"interruptions": [{"at": at(5), "step": "fence"}]}, {}, "The run was interrupted 1 time"),
+    ({"deviations": [{"at": at(5), "step": "restore", "text": "fell back"}]}, {}, "Deviation: fell back"),
+    ({}, {"stand_in": True}, "People were represented by stand-in keys"),
+)
+
+
+@pytest.mark.parametrize(("changed", "more", "reason"), CONDITIONS, ids=[row[2] for row in CONDITIONS])
+def test_a_drill_that_held_in_spite_of_something_says_so(
+    changed: dict[str, Any], more: dict[str, Any], reason: str
+) -> None:
+    record = assembled(state(**changed), **more)
+    assert record["verdict"] == "pass_with_conditions"
+    assert record["verdict_reasons"][0].startswith(reason)
+
+
+def test_a_step_beyond_its_deadline_is_a_deviation() -> None:
+    found = state()
+    found["steps"][4]["seconds"] = 61.0
+    assert assembled(found)["deviations"][0]["text"] == "fence took 61.0 s; its deadline is 60 s."
+
+
+def refused(**step: Any) -> dict[str, Any]:
+    """Return the journal of a drill whose scenario has to be refused."""
+    found = state(rollback=[{"text": "back", "ledger": {"lost": 0, "wrong": 0, "in_doubt": {}}}])
+    found["header"]["scenario"]["expect"] = {"outcome": "refused", "finding": "missing_wal"}
+    for name in ("promote", "first_write", "verify"):
+        del found["results"][name]
+    by_id = {one["id"]: one for one in found["steps"]}
+    by_id["restore"].update(status="failed", error="the archive lacks it: missing_wal at 00000001")
+    for name in ("promote", "redirect", "first_write", "verify"):
+        by_id[name].update(status="pending", result={})
+    by_id["restore"].update(step)
+    return found
+
+
+def test_a_refusal_for_the_planted_reason_passes() -> None:
+    record = assembled(refused())
+    assert record["verdict"] == "pass", record["verdict_reasons"]
+    assert record["achieved"]["lost_rows"] == 0
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (refused(error="the disk is full"), "The drill was not stopped by missing_wal."),
+        ({**refused(), "rollback": []}, "The return to the old primary is not on record."),
+        ({**refused(), "rollback": [{"text": "b", "ledger": {"lost": 2, "in_doubt": {}}}]}, "2 acknowledged writes"),
+    ],
+)
+def test_a_refusal_for_another_reason_fails(found: dict[str, Any], reason: str) -> None:
+    record = assembled(found)
+    assert record["verdict"] == "fail"
+    assert any(said.startswith(reason) for said in record["verdict_reasons"])
+
+
+def test_the_forecast_scales_the_restore_alone() -> None:
+    record = assembled(state(), database_bytes=1_000_000)
+    forecast = record["forecast"]
+    assert forecast["restore_bytes_per_s"] == 500
+    assert forecast["fixed_s"] == 8.0
+    assert forecast["forecast_s"] == 2008.0
+    assert forecast["largest_database_bytes"] == (7200 - 8) * 500
+    assert assembled(state(), database_bytes=10_000_000)["verdict"] == "fail"
+
+
+def test_earlier_drills_give_each_phase_its_expectation() -> None:
+    history = [{"scenario": "x", "phases": {"detect": value}} for value in (1.0, 3.0, 8.0)]
+    other = [{"scenario": "y", "phases": {"detect": 99.0}}]
+    record = record_room.assemble(state(), targets=TARGETS, versions={}, controller={}, history=history + other)
+    assert record["phases"][0]["expected_s"] == 3.0
+    assert record["phases"][1]["expected_s"] is None
+
+
+def test_the_summary_says_what_was_not_measured() -> None:
+    found = state()
+    del found["results"]["verify"]
+    text = "\n".join(record_room.summary_of(assembled(found)))
+    assert "not measured" in text
+    assert "FAIL" in text
