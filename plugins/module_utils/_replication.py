@@ -90,7 +90,7 @@ def facts(session: Session) -> dict[str, t.Any]:
 
 def asks(params: t.Mapping[str, t.Any]) -> bool:
     """Whether there is anything to wait for."""
-    return any(params[name] not in (None, False) for name in ("standby", "max_lag_bytes", "sync", "replay_lsn"))
+    return bool(params["sync"]) or any(params[name] is not None for name in ("standby", "max_lag_bytes", "replay_lsn"))
 
 
 def missing(state: dict[str, t.Any], params: t.Mapping[str, t.Any]) -> str | None:
@@ -122,7 +122,8 @@ def _missing_stream(state: dict[str, t.Any], params: t.Mapping[str, t.Any]) -> s
     mine = [sender for sender in state["senders"] if name in (None, sender["name"]) and sender["state"] == "streaming"]
     if not mine:
         others = ", ".join(f"{sender['name']} ({sender['state']})" for sender in state["senders"]) or "nobody"
-        return f"{name or 'no standby'} does not stream from this server, {others} does; look at its log."
+        who = f"{name} does not stream" if name else "no standby streams"
+        return f"{who} from this server, {others} does; look at its log."
     for sender in mine:
         if bound is not None and (sender["lag_bytes"] is None or sender["lag_bytes"] > bound):
             return f"{sender['name']} is {sender['lag_bytes']} bytes behind and not within {bound}; look at its load."
