@@ -16,6 +16,7 @@ description:
 author:
   - ccobservatory operations (@ccobservatory)
 extends_documentation_fragment:
+  - ccobservatory.ops.attributes
   - ccobservatory.ops.attributes.read_only
   - ccobservatory.ops.pgbackrest
 seealso:

@@ -18,6 +18,7 @@ description:
 author:
   - ccobservatory operations (@ccobservatory)
 extends_documentation_fragment:
+  - ccobservatory.ops.attributes
   - ccobservatory.ops.attributes.read_only
 options:
   data_dir:

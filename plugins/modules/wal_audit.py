@@ -33,6 +33,7 @@ description:
 author:
   - ccobservatory operations (@ccobservatory)
 extends_documentation_fragment:
+  - ccobservatory.ops.attributes
   - ccobservatory.ops.attributes.read_only
   - ccobservatory.ops.pgbackrest
 options:
@@ -141,7 +142,7 @@ findings:
   contains:
     code: {description: Name of the fault., type: str, returned: always}
     severity: {description: "C(error), C(warning) or C(note).", type: str, returned: always}
-    subject: {description: The segment, backup, timeline, file or certificate., type: str, returned: always}
+    subject: {description: "The segment, backup, timeline, file or certificate.", type: str, returned: always}
     observed: {description: What is there., type: str, returned: always}
     expected: {description: What should be there., type: str, returned: always}
     mend: {description: What to do., type: str, returned: always}
