@@ -322,7 +322,7 @@ def judge_continuity(repository: Repository, *, timeline: int, bounds: Bounds) -
             found.append(finding("backup_off_timeline", row["label"], str(exc), f"a set on the way to {timeline}"))
     if starts:
         chosen = starts[0] if bounds.continuity_from == "oldest" else starts[-1]
-        gaps = _wal.ranges(_wal.missing_segments(chosen, archive.segments))
+        gaps = _wal.missing_stretches(chosen, archive.segments)
         found.extend(
             finding(
                 "missing_wal",
@@ -353,7 +353,7 @@ def _needs(row: Mapping[str, Any], archive: _wal.Archive, size: int) -> list[dic
     stretch = _wal.Stretch(first.timeline, first.number, last.number)
     return [
         finding("backup_without_wal", row["label"], f"{_span(gap, size)} is not in the archive", _span(stretch, size))
-        for gap in _wal.ranges(_wal.missing_segments([stretch], archive.segments))
+        for gap in _wal.missing_stretches([stretch], archive.segments)
     ]
 
 

@@ -11,6 +11,7 @@ PRIVATE to the collection: it can change at any time.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -25,7 +26,7 @@ __all__ = [
     "Stretch",
     "check_segment_size",
     "format_lsn",
-    "missing_segments",
+    "missing_stretches",
     "parse_archive",
     "parse_history",
     "parse_lsn",
@@ -228,15 +229,25 @@ def required_stretches(
     return stretches
 
 
-def missing_segments(stretches: Iterable[Stretch], present: Iterable[Segment]) -> list[Segment]:
-    """Return the segments of *stretches* that are not among *present*, in the order recovery would ask for them."""
-    there = set(present)
-    return [
-        segment
-        for stretch in stretches
-        for number in range(stretch.first, stretch.last + 1)
-        if (segment := Segment(stretch.timeline, number)) not in there
-    ]
+def missing_stretches(stretches: Iterable[Stretch], present: Iterable[Segment]) -> list[Stretch]:
+    """Return the parts of *stretches* that are not among *present*, in the order recovery would ask for them.
+
+    Works on the numbers that are there, so a foreign file with a far name costs nothing.
+    """
+    there: dict[int, list[int]] = {}
+    for segment in sorted(set(present)):
+        there.setdefault(segment.timeline, []).append(segment.number)
+    missing: list[Stretch] = []
+    for stretch in stretches:
+        numbers = there.get(stretch.timeline, [])
+        first = stretch.first
+        for number in numbers[bisect_left(numbers, stretch.first) : bisect_right(numbers, stretch.last)]:
+            if number > first:
+                missing.append(Stretch(stretch.timeline, first, number - 1))
+            first = number + 1
+        if first <= stretch.last:
+            missing.append(Stretch(stretch.timeline, first, stretch.last))
+    return missing
 
 
 def ranges(segments: Iterable[Segment]) -> list[Stretch]:

@@ -220,9 +220,9 @@ _ORDER = {"error": 0, "warning": 1, "note": 2}
 
 def bounds_of(params: dict[str, Any], settings: dict[str, str]) -> _repository.Bounds:
     """Return the bounds of the task, completed by the *settings* of pgBackRest; raises OpsError for impossible ones."""
-    retention = params["retention_full"]
-    if retention is None and settings.get("repo1-retention-full-type", "count") == "count":
-        configured = settings.get("repo1-retention-full", "")
+    retention, repo = params["retention_full"], f"repo{params['repo'] or 1}"
+    if retention is None and settings.get(f"{repo}-retention-full-type", "count") == "count":
+        configured = settings.get(f"{repo}-retention-full", "")
         retention = int(configured) if configured.isdigit() else None
     return _repository.Bounds(
         segment_size=_wal.check_segment_size(params["segment_size"]),

@@ -122,10 +122,16 @@ def test_exactly_the_removed_segments_are_missing(
     stretches = _wal.required_stretches(start=start, timeline=len(forks) + 1, last=last, forks=forks, segment_size=size)
     needed = [Segment(row.timeline, number) for row in stretches for number in range(row.first, row.last + 1)]
     removed = data.draw(st.sets(st.sampled_from(needed))) if needed else set()
-    missing = _wal.missing_segments(stretches, set(needed) - removed)
-    assert missing == [segment for segment in needed if segment in removed]
-    told = [Segment(row.timeline, number) for row in _wal.ranges(missing) for number in range(row.first, row.last + 1)]
-    assert told == sorted(missing)
+    missing = _wal.missing_stretches(stretches, set(needed) - removed)
+    told = [Segment(row.timeline, number) for row in missing for number in range(row.first, row.last + 1)]
+    assert told == [segment for segment in needed if segment in removed]
+    assert _wal.ranges(told) == missing
+
+
+def test_a_foreign_file_with_a_far_name_costs_nothing() -> None:
+    far = 2**32 * 4095
+    stretches = _wal.required_stretches(start=Segment(1, 3), timeline=1, last=far, forks=[], segment_size=MIB)
+    assert _wal.missing_stretches(stretches, [Segment(1, 3), Segment(1, far)]) == [Stretch(1, 4, far - 1)]
 
 
 def test_the_older_copy_of_a_fork_segment_does_not_stand_in_for_the_younger() -> None:
@@ -133,7 +139,7 @@ def test_the_older_copy_of_a_fork_segment_does_not_stand_in_for_the_younger() ->
     stretches = _wal.required_stretches(start=Segment(1, 3), timeline=2, last=6, forks=forks, segment_size=MIB)
     assert stretches == [Stretch(1, 3, 4), Stretch(2, 5, 6)]
     present = [Segment(1, 3), Segment(1, 4), Segment(1, 5), Segment(2, 6)]
-    assert _wal.missing_segments(stretches, present) == [Segment(2, 5)]
+    assert _wal.missing_stretches(stretches, present) == [Stretch(2, 5, 5)]
 
 
 def test_a_timeline_that_lived_within_one_segment_needs_none_of_its_own() -> None:
