@@ -143,11 +143,12 @@ def trend(record: Record) -> dict[str, Any]:
     achieved, targets = part(record, "achieved"), part(record, "targets")
     here = {key: record.get(key) for key in ("id", "started", "verdict", "mode")}
     here.update({key: achieved.get(key) for key in ("rto_s", "rpo_s", "lost_rows")}, current=True)
+    here["scenario"] = part(record, "scenario").get("name")
     past = [dict(row) for row in parts(record, "history") if row.get("id") != record.get("id")]
-    rows = [*past, here]
+    alike = [*(row for row in past if _comparable(row, here)), here]
     pictures = [
-        _multiple(rows, "rto_s", "Recovery time", "s", number(targets.get("rto_s"))),
-        _multiple(rows, "rpo_s", "Recovery point", "s", number(targets.get("rpo_s"))),
+        _multiple(alike, "rto_s", "Recovery time", "s", number(targets.get("rto_s"))),
+        _multiple(alike, "rpo_s", "Recovery point", "s", number(targets.get("rpo_s"))),
     ]
     return section(
         "trend",
@@ -155,10 +156,17 @@ def trend(record: Record) -> dict[str, Any]:
         {"kind": "pair", "svgs": pictures, "legend": _TREND_LEGEND},
         table(
             ("Drill", "Day", "Recovery time", "Recovery point", "Writes lost", "Verdict"),
-            [_history_row(row) for row in reversed(rows)],
+            [_history_row(row) for row in reversed([*past, here])],
         ),
-        lead=None if past else "This is the first drill of the environment: there is nothing to compare it with yet.",
+        lead="The drawings compare drills of this scenario and mode only; the table lists all that are known."
+        if past
+        else "This is the first drill of the environment: there is nothing to compare it with yet.",
     )
+
+
+def _comparable(row: Record, here: Record) -> bool:
+    """Tell whether two drills measured the same: a drill that does not name its scenario or mode is taken as alike."""
+    return all(row.get(key) in (None, here.get(key)) for key in ("scenario", "mode"))
 
 
 def _multiple(rows: list[dict[str, Any]], key: str, title: str, unit: str, target: float | None) -> Any:

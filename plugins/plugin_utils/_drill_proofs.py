@@ -86,11 +86,24 @@ def traffic(record: Record) -> dict[str, Any]:
         else table(
             ("Host", "Before", "After", "At (UTC)"),
             [
-                (*(code(row.get(key)) for key in ("host", "before", "after")), cell(clock(row.get("at")), "time"))
+                (
+                    code(row.get("host")),
+                    code(_target(row.get("before"))),
+                    code(_target(row.get("after"))),
+                    cell(clock(row.get("at")), "time"),
+                )
                 for row in rows
             ],
         ),
     )
+
+
+def _target(value: Any) -> Any:
+    """Write what a pooler says about its databases as ``name → host:port``; anything else stays as it is."""
+    if not isinstance(value, dict) or not all(isinstance(entry, dict) and "host" in entry for entry in value.values()):
+        return value
+    told = [f"{name} → {entry['host']}:{entry.get('port', '')}".rstrip(":") for name, entry in sorted(value.items())]
+    return "; ".join(told)
 
 
 def steady_state(record: Record) -> dict[str, Any]:

@@ -150,7 +150,10 @@ def _waterfall(record: Record, rows: list[Any], gap: Record) -> Block:
         target=number(part(record, "targets").get("rto_s")),
         edges=edges,
     )
-    return drawing(svg, [("key-bar", "measured"), ("key-expected", "expected from earlier drills")])
+    legend = [("key-bar", "measured")]
+    if any(row["expected"] is not None for row in drawn):
+        legend.append(("key-expected", "expected from earlier drills"))
+    return drawing(svg, legend)
 
 
 def _phase_row(row: Record) -> list[Any]:
@@ -160,7 +163,7 @@ def _phase_row(row: Record) -> list[Any]:
         cell(clock(row.get("started")), "time"),
         cell(clock(row.get("ended")), "time"),
         exact_cell(seconds),
-        seconds_cell(row.get("expected_s")),
+        seconds_cell(row.get("expected_s")) if number(row.get("expected_s")) is not None else figure("not known yet"),
         seconds_cell(deadline),
         _on_time(seconds, deadline),
     ]
@@ -245,7 +248,7 @@ def data(record: Record) -> dict[str, Any]:
     doubt = part(ledger, "in_doubt")
     if not ledger:
         return section("data", "Lost and in-doubt writes", note(NOT_IN_COPY if record.get("mode") == "copy" else None))
-    sample = ledger.get("lost_sample")
+    sample = [_lost_write(row) for row in _sample(ledger)]
     return section(
         "data",
         "Lost and in-doubt writes",
@@ -262,7 +265,11 @@ def data(record: Record) -> dict[str, Any]:
                 ("In doubt", figure(count(doubt.get("total"))), "sent without an answer: the client cannot know"),
                 ("In doubt, committed", figure(count(doubt.get("committed"))), "of these, in the database"),
                 ("In doubt, not committed", figure(count(doubt.get("not_committed"))), "of these, not in the database"),
-                ("Salvaged", figure(count(ledger.get("salvaged"))), "lost ones read from the old disk, for review"),
+                (
+                    "Salvaged",
+                    figure(count(ledger.get("salvaged"))),
+                    "read from the old disk, beyond the recovery point, for review",
+                ),
             ],
         ),
         facts(
@@ -277,11 +284,23 @@ def data(record: Record) -> dict[str, Any]:
             ("Digest of the salvage", code(ledger.get("salvage_sha256"))),
         ),
         bullets(sample, title=f"Lost writes, {len(sample)} shown of {count(ledger.get('lost')) or 'an unknown number'}")
-        if isinstance(sample, list) and sample
+        if sample
         else None,
         lead="A client outside of the estate keeps a ledger of every write it sends. Compared with the database after "
         "the recovery, it tells what an acknowledgement was worth.",
     )
+
+
+def _sample(ledger: Record) -> list[Any]:
+    found = ledger.get("lost_sample")
+    return found if isinstance(found, list) else []
+
+
+def _lost_write(row: Any) -> Any:
+    if not isinstance(row, dict) or not {"worker", "n"} <= set(row):
+        return row
+    acked = clock(row.get("acked"))
+    return f"worker {row['worker']}, write {row['n']}" + (f", acknowledged at {acked}" if acked else "")
 
 
 def integrity(record: Record) -> dict[str, Any]:

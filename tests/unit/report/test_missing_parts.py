@@ -91,3 +91,25 @@ def test_the_first_drill_has_nothing_to_compare_with(record: dict[str, Any]) -> 
     assert "first drill of the environment" in Page(render(record)).section("trend")
     record["seal"]["previous"] = None
     assert "none: this is the first" in Page(render(record)).section("seal")
+
+
+def test_only_like_drills_are_compared_in_the_drawings(record: dict[str, Any]) -> None:
+    record["history"] = [
+        {**row, "scenario": "wal_gap" if place % 2 else row["scenario"], "mode": "live" if place % 3 else "copy"}
+        for place, row in enumerate(record["history"])
+    ]
+    alike = [row for row in record["history"] if row["scenario"] != "wal_gap" and row["mode"] == "live"]
+    page = Page(render(record))
+    part = page.markup.partition('id="trend">')[2].partition("</section>")[0]
+    measured = [row for row in alike if row["rto_s"] is not None]
+    assert part.partition("trend-rpo-s")[0].count("<circle") == len(measured) + 1
+    assert all(row["id"] in page.section("trend") for row in record["history"])
+
+
+def test_what_poolers_and_the_ledger_tell_is_put_into_words(record: dict[str, Any]) -> None:
+    target = {"ccobservatory": {"host": "db1", "port": 5432, "paused": False}}
+    record["traffic"] = [{"host": "app3", "before": target, "after": {"x": 1}, "at": None}]
+    record["ledger"]["lost_sample"] = [{"worker": 1, "n": 443, "acked": "2026-11-23T22:24:39.785Z"}, {"n": 1}]
+    page = Page(render(record))
+    assert 'ccobservatory → db1:5432 {"x": 1} not measured' in page.section("traffic")
+    assert 'worker 1, write 443, acknowledged at 22:24:39.785 {"n": 1}' in page.section("data")
