@@ -19,6 +19,7 @@ from .state import DatabaseState, Probe, Verdict
 
 T = TypeVar("T")
 
+_CONSOLE_TIMEOUT_S = 0.3
 _LOG = logging.getLogger("ccobservatory")
 _QUESTION = (
     "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off', host(inet_server_addr())"
@@ -83,6 +84,10 @@ class Watch:
                 raise Refused(f"no answer within {self._settings.pause_patience:g} s", sent=True)
 
     async def _probe(self) -> Probe:
+        """Look at the pooler's console first: while an operator holds the database, asking it would only wait."""
+        if await self._is_paused():
+            self._forget_question()
+            return Probe(answered=False, paused=True)
         try:
             row = await asyncio.wait_for(self._ask(), self._settings.probe_timeout)
         except TimeoutError:
@@ -91,9 +96,13 @@ class Watch:
             reason = _one_line(error)
         else:
             return Probe(answered=True, writable=bool(row[0]), server=str(row[1] or ""))
-        _drop(self._question)
-        self._question = None
+        self._forget_question()
         return Probe(answered=False, paused=await self._is_paused(), reason=reason)
+
+    def _forget_question(self) -> None:
+        if self._question is not None:
+            self._question.drop()
+            self._question = None
 
     async def _ask(self) -> tuple[object, ...]:
         if self._question is None:
@@ -102,13 +111,17 @@ class Watch:
         return row or (False, "")
 
     async def _is_paused(self) -> bool:
-        """Ask the pooler's console whether an operator holds our database; no answer means no."""
+        """Ask the pooler's console whether an operator holds our database; when it is too busy, nothing has changed."""
         try:
-            return await asyncio.wait_for(self._ask_console(), 0.3)
-        except (TimeoutError, psycopg.Error, OSError):
-            _drop(self._console)
+            return await asyncio.wait_for(self._ask_console(), _CONSOLE_TIMEOUT_S)
+        except TimeoutError:
+            paused = self.state.verdict is Verdict.PAUSED
+        except (psycopg.Error, OSError):
+            paused = False
+        if self._console is not None:
+            self._console.drop()
             self._console = None
-            return False
+        return paused
 
     async def _ask_console(self) -> bool:
         if self._console is None:
@@ -117,11 +130,6 @@ class Watch:
         await cursor.execute("SHOW DATABASES")
         rows = await cursor.fetchall()
         return any(row["name"] == self._settings.database and int(row["paused"]) for row in rows)
-
-
-def _drop(link: Link | None) -> None:
-    if link is not None:
-        link.drop()
 
 
 def _one_line(error: BaseException) -> str:
