@@ -279,7 +279,7 @@ class Promotion:
         token = uuid.uuid4().hex
         try:
             with self._connect() as writer:
-                writer.settimeout(self.params["write_timeout"] + 5)
+                writer.settimeout(self.params["write_timeout"] + 0.5)
                 writer.query(f"SET statement_timeout = {int(self.params['write_timeout'] * 1000)}")
                 writer.query(_PROBE_TABLE)
                 writer.notices.clear()
@@ -288,15 +288,21 @@ class Promotion:
             with self._connect() as reader:
                 found = reader.value(_COUNT.format(literal(token)))
         except OpsError as exc:
-            raise OpsError(f"The promoted server did not commit a write: {exc}", **self._facts()) from exc
-        if warned:
             raise OpsError(
-                f"A commit on the promoted server did not end by itself ({warned}); clear synchronous_standby_names "
-                "and reload, or bring the standbys it names back.",
-                **self._facts(),
-            )
+                f"The promoted server did not commit a write: {exc}{self._commit_waits()}", **self._facts()
+            ) from exc
+        if warned:
+            raise OpsError(f"A commit did not end by itself ({warned}).{self._commit_waits()}", **self._facts())
         if found != "1":
             raise OpsError("The row written to the promoted server is not there in another session.", **self._facts())
+
+    def _commit_waits(self) -> str:
+        """A sentence about the setting that lets commits hang, when it is set."""
+        with self._connect() as session:
+            names = session.value("SHOW synchronous_standby_names")
+        if not names:
+            return ""
+        return f" Commits wait for {names}: clear synchronous_standby_names and reload, or bring those standbys back."
 
     def _checkpoint(self) -> None:
         """Have the control file show the new timeline soon, without waiting: a backup or a rewind needs it."""
