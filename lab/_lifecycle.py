@@ -85,6 +85,7 @@ def prepare(podman: Podman, estate: Estate, console: Console, program: Path) -> 
     image = _image.ensure(podman, estate, console)
     _network.create(podman, estate)
     _network.apply(estate, _records.cuts(estate))
+    _network.pin_bridges(estate)
     with console.step("keys, certificates and inventory"):
         _pki.ensure(estate)
         _inventory.write(estate, program)
@@ -110,18 +111,14 @@ def create_host(podman: Podman, estate: Estate, host: str, image: str) -> None:
         "create", "--name", estate.container(host), "--hostname", host,
         "--label", f"{LABEL}={estate.prefix}", "--label", f"{LABEL}.host={host}",
         "--label", f"{LABEL}.root={estate.root}",
-        "--network", estate.network_name(entry.network), "--ip", address, "--mac-address", mac_address(address),
+        "--network", estate.network_name(entry.network),
+        "--ip", address, "--mac-address", _network.mac_address(address),
         "--systemd", "always", "--ulimit", "host", "--cap-add", CAPABILITIES, "--shm-size", "256m",
         "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined",
         "--no-hosts", "--log-driver", "none", "--restart", "no", "--stop-timeout", str(STOP_SECONDS),
         "--volume", f"{estate.volume(host)}:/var/log/journal", image, "/sbin/init",
     )  # fmt: skip
     podman.run("cp", "--archive=false", "-", f"{estate.container(host)}:/", data=identity(estate, host))
-
-
-def mac_address(address: str) -> str:
-    """Return a locally administered MAC made from the address, so that neighbours need not learn a new one."""
-    return "02:53:" + ":".join(f"{int(octet):02x}" for octet in address.split("."))
 
 
 def identity(estate: Estate, host: str) -> bytes:
@@ -155,7 +152,12 @@ def start_hosts(podman: Podman, estate: Estate, hosts: Sequence[str]) -> None:
     Raises: LabError naming the hosts that did not come up in time.
     """
     forget_connections(estate, hosts)
-    in_parallel(lambda host: podman.run("start", estate.container(host)), hosts)
+
+    def start(host: str) -> None:
+        podman.run("start", estate.container(host))
+        _network.pin_bridges(estate)
+
+    in_parallel(start, hosts)
     wait_ssh(estate, hosts)
 
 

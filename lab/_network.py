@@ -75,8 +75,31 @@ def create(podman: Podman, estate: Estate) -> None:
             continue
         podman.run(
             "network", "create", "--disable-dns", "--label", f"{LABEL}={estate.prefix}",
-            "--subnet", subnet, "--gateway", subnet.replace(".0/24", ".1"), name,
+            "--subnet", subnet, "--gateway", gateway_address(estate, site), name,
         )  # fmt: skip
+
+
+def mac_address(address: str) -> str:
+    """Return a locally administered MAC made from an address, so that neighbours need never learn a new one."""
+    return "02:53:" + ":".join(f"{int(octet):02x}" for octet in address.split("."))
+
+
+def pin_bridges(estate: Estate) -> None:
+    """Give the bridge of each network a hardware address that stays.
+
+    Left alone, a bridge takes the lowest address of its ports: each host that is switched off could change it, and for
+    up to a minute its neighbours would send to a gateway that is no more.
+    """
+    for site in NETWORKS:
+        gateway = gateway_address(estate, site)
+        for link in json.loads(command("ip", "-json", "-4", "address", "show", "to", f"{gateway}/32") or "[]"):
+            if name := link.get("ifname"):
+                command("ip", "link", "set", "dev", name, "address", mac_address(gateway))
+
+
+def gateway_address(estate: Estate, site: str) -> str:
+    """Return this machine's address on a network of the lab."""
+    return estate.site_subnet(site).replace(".0/24", ".1")
 
 
 def remove(podman: Podman, estate: Estate) -> None:
@@ -86,19 +109,19 @@ def remove(podman: Podman, estate: Estate) -> None:
     command("nft", "-f", "-", data=_drop_tables(estate))
 
 
-def addresses(estate: Estate, end: str) -> tuple[list[str], list[str]]:
-    """Return the addresses an end of a cut means, and the networks that count as its inside.
+def addresses(estate: Estate, end: str) -> list[str]:
+    """Return the addresses an end of a cut means.
 
     An end is a host, a site or 'controller' (this machine). Raises: LabRefused when it is none of them.
     """
     if end == CONTROLLER:
-        return [estate.site_subnet(site).replace(".0/24", ".1") for site in NETWORKS], []
-    return [estate.address(host) for host in hosts_of(end)], []
+        return [gateway_address(estate, site) for site in NETWORKS]
+    return [estate.address(host) for host in hosts_of(end)]
 
 
 def isolation_rules(estate: Estate, target: str) -> list[str]:
     """Return the rules that cut a site or host from everything else, this machine included."""
-    inside = "{ " + ", ".join(addresses(estate, target)[0]) + " }"
+    inside = "{ " + ", ".join(addresses(estate, target)) + " }"
     return [
         f"ip saddr {inside} ip daddr != {inside} counter drop",
         f"ip daddr {inside} ip saddr != {inside} counter drop",
@@ -109,7 +132,7 @@ def link_rules(estate: Estate, one: str, other: str) -> list[str]:
     """Return the rules that cut the link between two ends, both ways."""
     if one == other:
         raise LabRefused(f"A link has two different ends; '{one}' was given twice.")
-    first, second = ("{ " + ", ".join(addresses(estate, end)[0]) + " }" for end in (one, other))
+    first, second = ("{ " + ", ".join(addresses(estate, end)) + " }" for end in (one, other))
     return [f"ip saddr {first} ip daddr {second} counter drop", f"ip saddr {second} ip daddr {first} counter drop"]
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from . import _network
 from ._console import LabError
 from ._estate import Estate
 from ._lifecycle import forget_connections
@@ -77,6 +78,7 @@ def power_on(podman: Podman, estate: Estate, host: str) -> bool:
         return True
     forget_connections(estate, [host])
     podman.run("start", estate.container(host))
+    _network.pin_bridges(estate)
     return True
 
 

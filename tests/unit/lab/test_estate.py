@@ -10,7 +10,8 @@ import pytest
 
 from lab._console import LabRefused
 from lab._estate import GROUPS, HOSTS, Estate, get_host, hosts_of
-from lab._lifecycle import ALL_HOSTS, STOP_ORDER, identity, mac_address
+from lab._lifecycle import ALL_HOSTS, STOP_ORDER, identity
+from lab._network import mac_address
 
 
 def test_every_host_has_an_address_of_its_own(estate: Estate) -> None:
