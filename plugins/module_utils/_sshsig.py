@@ -43,8 +43,8 @@ def sign(path: Path, *, key: Path) -> Path:
     done = _ssh_keygen(["sign", "-f", str(key), "-n", NAMESPACE, str(path)])
     if done.returncode or not signature.is_file():
         raise OpsError(
-            f"ssh-keygen did not sign {path} with {key}: {_reason(done)}. Use a key without a passphrase, or load it into "
-            "an agent and give its public half."
+            f"ssh-keygen did not sign {path} with {key}: {_reason(done)}. Use a key without a passphrase, or load "
+            "it into an agent and give its public half."
         )
     return signature
 
@@ -64,7 +64,9 @@ def verify(path: Path, *, signature: Path, allowed_signers: Path, principals: li
     With ``principals`` only these may have signed. Raises `OpsError` with the reason when the signature does not hold.
     """
     if not allowed_signers.is_file():
-        raise OpsError(f"There is no allowed signers file at {allowed_signers}; list who may sign there, with their keys.")
+        raise OpsError(
+            f"There is no allowed signers file at {allowed_signers}; list who may sign there, with their keys."
+        )
     if not signature.is_file():
         raise OpsError(f"There is no signature at {signature}.")
     found = _ssh_keygen(["find-principals", "-s", str(signature), "-f", str(allowed_signers)])
@@ -73,7 +75,9 @@ def verify(path: Path, *, signature: Path, allowed_signers: Path, principals: li
         raise OpsError(f"The signature {signature} was made by a key that {allowed_signers} does not list.")
     wanted = [name for name in names if not principals or name in principals]
     if not wanted:
-        raise OpsError(f"{signature} was signed by {', '.join(names)}, but only {', '.join(principals or [])} may sign it.")
+        raise OpsError(
+            f"{signature} was signed by {', '.join(names)}, but only {', '.join(principals or [])} may sign it."
+        )
     done = _ssh_keygen(_verify_arguments(allowed_signers, wanted[0], signature), text=path.read_bytes())
     match = _GOOD.search(done.stdout)
     if done.returncode or not match:
@@ -111,7 +115,7 @@ def _run(command: list[str], *, text: bytes = b"") -> subprocess.CompletedProces
     except FileNotFoundError as exc:
         raise OpsError("ssh-keygen is missing on this machine; install the OpenSSH client (8.9 or newer).") from exc
     except subprocess.TimeoutExpired as exc:
-        raise OpsError(f"ssh-keygen did not answer within {_TIMEOUT_S} s; is its agent or security key waiting?") from exc
+        raise OpsError(f"ssh-keygen did not answer in {_TIMEOUT_S} s; is an agent or a security key waiting?") from exc
     decoded = (done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
     return subprocess.CompletedProcess(done.args, done.returncode, *decoded)
 
