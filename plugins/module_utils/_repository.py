@@ -10,6 +10,7 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 from collections import defaultdict
@@ -20,6 +21,7 @@ from typing import Any, NamedTuple
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _wal
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest import read_ini
+from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms
 
 __all__ = [
     "CATALOGUE",
@@ -577,11 +579,13 @@ def judge_certificate(
     if not_after is None or not_before is None:
         return [finding("certificate_unreadable", path, "cannot be read as a certificate", "a PEM certificate")]
     days = (not_after - at) / 86400
+    until = f"valid until {iso_ms(datetime.datetime.fromtimestamp(not_after, tz=datetime.UTC))}"
     if days <= 0 or not_before > at:
-        observed = f"expired {-days:.1f} days ago" if days <= 0 else "not valid yet"
+        observed = until if days <= 0 else "not valid yet"
         return [finding("certificate_expired", path, observed, "a certificate valid now")]
     if days < min_days:
-        return [finding("certificate_expiring", path, f"{days:.1f} days left", f"at least {min_days:g} days")]
+        observed = f"{until}, {days:.1f} days left"
+        return [finding("certificate_expiring", path, observed, f"at least {min_days:g} days")]
     return []
 
 

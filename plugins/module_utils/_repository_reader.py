@@ -8,7 +8,10 @@ PRIVATE to the collection: it can change at any time.
 from __future__ import annotations
 
 import os
+import re
+import socket
 import ssl
+import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -19,7 +22,7 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._command import 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest import Pgbackrest, read_ini
 
-__all__ = ["Reader", "certificate_paths", "settings"]
+__all__ = ["Reader", "certificate_paths", "peer_certificate", "peers", "settings"]
 
 _DEFAULT_CONFIG = "/etc/pgbackrest/pgbackrest.conf"
 _SETTLE_S = 1.0
@@ -56,6 +59,38 @@ def certificate_paths(configured: Mapping[str, str]) -> list[str]:
     """Return the certificate files that the *configured* settings name, authorities included, without repetition."""
     ends = ("-cert-file", "-ca-file")
     return sorted({value for key, value in configured.items() if key.endswith(ends)})
+
+
+def peers(configured: Mapping[str, str]) -> list[tuple[str, int]]:
+    """Return address and port of the database hosts that the *configured* settings reach by TLS."""
+    found = []
+    for key, host in sorted(configured.items()):
+        match = re.fullmatch(r"(pg\d+)-host", key)
+        if match and configured.get(f"{match[1]}-host-type") == "tls":
+            found.append((host, int(configured.get(f"{match[1]}-host-port", "8432"))))
+    return found
+
+
+def peer_certificate(host: str, port: int, configured: Mapping[str, str]) -> str | None:
+    """Return the certificate that a peer shows, as PEM; None when it does not answer within two seconds.
+
+    Its dates are what is asked for, so an expired certificate has to be read and nothing is verified here.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    own, key = configured.get("tls-server-cert-file"), configured.get("tls-server-key-file")
+    try:
+        if own and key:
+            context.load_cert_chain(own, key)
+        with (
+            socket.create_connection((host, port), timeout=2) as connection,
+            context.wrap_socket(connection, server_hostname=host) as secured,
+        ):
+            shown = secured.getpeercert(binary_form=True)
+    except (OSError, ValueError):
+        return None
+    return ssl.DER_cert_to_PEM_cert(shown) if shown else None
 
 
 class Reader:
@@ -163,6 +198,25 @@ class Reader:
                 _repository.judge_certificate(path, begins, ends, at=time.time(), min_days=bounds.certificate_min_days)
             )
         return found
+
+    def peer_certificates(
+        self, configured: Mapping[str, str], *, bounds: _repository.Bounds
+    ) -> tuple[list[dict[str, str]], dict[str, bool]]:
+        """Return the findings about the certificates that database hosts show, and which of them answered."""
+        found: list[dict[str, str]] = []
+        answered: dict[str, bool] = {}
+        for host, port in peers(configured):
+            name = f"{host}:{port}"
+            text = peer_certificate(host, port, configured)
+            answered[name] = text is not None
+            if text is not None:
+                with tempfile.NamedTemporaryFile("w", suffix=".crt") as file:
+                    file.write(text)
+                    file.flush()
+                    begins, ends = self._validity(file.name)
+                days = bounds.certificate_min_days
+                found.extend(_repository.judge_certificate(name, begins, ends, at=time.time(), min_days=days))
+        return found, answered
 
     def _validity(self, path: str) -> tuple[float | None, float | None]:
         """Return from when to when a certificate is valid, in seconds since the epoch; None when it cannot be read."""

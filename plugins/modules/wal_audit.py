@@ -91,6 +91,7 @@ options:
     description:
       - Certificate files to look at.
       - Without it, those that the configuration names.
+      - The certificates that the configured database hosts show on their TLS port are looked at in any case.
     type: list
     elements: path
   certificate_min_days:
@@ -164,10 +165,13 @@ timeline:
   type: int
   sample: 1
 checked:
-  description: How many segments, backups, manifests and certificates were looked at, and the timelines seen.
+  description:
+    - How many segments, backups, manifests and certificate files were looked at, and the timelines seen.
+    - For each database host reached by TLS, whether it answered and so showed its certificate.
   returned: always
   type: dict
-  sample: {"segments": 14, "timelines": [1], "backups": 3, "manifests": 3, "certificates": 2, "depth": content}
+  sample: {"segments": 14, "timelines": [1], "backups": 3,
+     "manifests": 3, "certificates": 2, "depth": content, "peers": {"db1:8432": true}}
 newest_wal:
   description: Name of the newest archived segment of the timeline.
   returned: always
@@ -251,10 +255,13 @@ def audit(module: AnsibleModule, reader: _repository_reader.Reader) -> dict[str,
     size = max((int(row["repo_size_bytes"] or 0) for row in repository.info["backups"]), default=0)
     findings += _repository.judge_room(**reader.room(params["repo_path"]), backup_bytes=size, bounds=bounds)
     certificates: list[str] = []
+    answered: dict[str, bool] = {}
     if params["depth"] == "content":
         named = params["certificates"]
         certificates = _repository_reader.certificate_paths(settings) if named is None else named
         findings += reader.certificates(certificates, bounds=bounds)
+        shown, answered = reader.peer_certificates(settings, bounds=bounds)
+        findings += shown
         if not any(row["code"] == "wrong_cipher" for row in findings):
             findings += reader.content(known=findings, timeout_s=params["verify_timeout_s"])
     findings.sort(key=lambda row: _ORDER[row["severity"]])
@@ -271,6 +278,7 @@ def audit(module: AnsibleModule, reader: _repository_reader.Reader) -> dict[str,
             "backups": len(repository.info["backups"]),
             "manifests": len(repository.manifests),
             "certificates": len(certificates),
+            "peers": answered,
         },
         "newest_wal": None
         if last is None or timeline is None

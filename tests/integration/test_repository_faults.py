@@ -270,6 +270,12 @@ def nothing(_bench: Bench) -> Callable[[], None]:
     return lambda: None
 
 
+def certificate_of_the_other_host(bench: Bench) -> Callable[[], None]:
+    """Let the certificate expire with which the other database host would fetch its restore."""
+    lab("fault", "expire-certificate", bench.other)
+    return lambda: lab("heal", "expire-certificate", bench.other) and None
+
+
 def archiving_stands_still(bench: Bench) -> Callable[[], None]:
     """Stop the repository's service while the primary writes on; what is written waits on the primary."""
     lab("fault", "service-stop", REPOSITORY, "pgbackrest.service")
@@ -305,6 +311,7 @@ CASES = {
     ),
     "wrong key": Case("wrong_cipher", ("wrong-key",), exits_0=("verify",)),
     "expired certificate": Case("certificate_expired", ("expire-certificate", REPOSITORY), "content", ("info",)),
+    "expired certificate elsewhere": Case("certificate_expired", certificate_of_the_other_host, "content", ("info",)),
     "retention overrun": Case("retention_overrun", too_many_kept, quiet=("verify", "info")),
     "stale backup": Case("stale_backup", nothing, quiet=("verify", "info"), audit={"max_backup_age_s": 1}),
     "stale archive": Case("stale_archive", archiving_stands_still, audit={"max_archive_age_s": 0.1}),

@@ -381,6 +381,35 @@ def test_settings_come_from_all_files_and_without_secrets(tmp_path: Path, monkey
     assert _repository_reader.settings(str(tmp_path / "other.conf"), stanza="main") == {}
 
 
+def test_the_certificates_of_database_hosts_are_looked_at_where_they_answer(
+    pgbackrest: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured = {
+        "pg1-host": "db1",
+        "pg1-host-type": "tls",
+        "pg1-host-port": "9999",
+        "pg2-host": "db2",
+        "pg2-host-type": "tls",
+        "pg3-host": "db3",
+        "repo1-host": "repo1",
+    }
+    assert _repository_reader.peers(configured) == [("db1", 9999), ("db2", 8432)]
+    shown = {"db1": "-----BEGIN CERTIFICATE-----", "db2": None}
+    monkeypatch.setattr(_repository_reader, "peer_certificate", lambda host, _port, _settings: shown[host])
+    pgbackrest.answers["openssl"] = [(0, "notBefore=Nov 23 00:00:00 2020 GMT\nnotAfter=Nov 23 00:00:00 2021 GMT\n", "")]
+    reader = _repository_reader.Reader(Pgbackrest(pgbackrest, stanza="main"), run=pgbackrest)
+    found, answered = reader.peer_certificates(configured, bounds=_repository.Bounds())
+    assert [(row["code"], row["subject"]) for row in found] == [("certificate_expired", "db1:9999")]
+    assert "2021-11-23" in found[0]["observed"]
+    assert answered == {"db1:9999": True, "db2:8432": False}
+    assert not Path(pgbackrest.calls[-1][-1]).exists()
+
+
+def test_a_peer_that_does_not_answer_shows_no_certificate() -> None:
+    assert _repository_reader.peer_certificate("127.0.0.1", 1, {"tls-server-cert-file": "/no", "x": "y"}) is None
+    assert _repository_reader.peer_certificate("127.0.0.1", 1, {}) is None
+
+
 def test_a_repository_that_holds_nothing_of_the_stanza_is_an_error(pgbackrest: Recorded) -> None:
     pgbackrest.listing.clear()
     with pytest.raises(OpsError, match="holds nothing of stanza"):
