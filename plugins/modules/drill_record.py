@@ -36,7 +36,7 @@ options:
     default: {}
   database_bytes:
     description: Size in bytes of the database that the forecast is for; V(0) takes the size of the backup that
-    was restored.
+      was restored.
     type: int
     default: 0
   stand_in:

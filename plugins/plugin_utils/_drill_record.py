@@ -74,7 +74,8 @@ def assemble(
         if state["mode"] == "live"
         else "isolated copy beside the live environment",
         "scenario": {"name": state["scenario"], **scenario},
-        "versions": dict(versions),
+        "versions": {**versions, **results.get("assess", {}).get("versions", {})},
+        "cleanup": _cleanup(results),
         "started": state["started"],
         "declared": results.get("decide", {}).get("declared") or state["entered"].get("fence"),
         "ended": state["ended"] or _last_instant(state),
@@ -86,7 +87,7 @@ def assemble(
         "client_gap": gap,
         "ledger": ledger,
         "integrity": _integrity(results),
-        "backup": _backup(results),
+        "backup": _backup(results, header),
         "recovery_point": _recovery_point(results),
         "fencing": results.get("fence", {}).get("fencing", []),
         "traffic": [{**row, "host": row.get("item")} for row in results.get("redirect", {}).get("traffic", [])],
@@ -220,7 +221,8 @@ def _ledger(results: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, A
     if not found:
         return None
     salvage = results.get("salvage", {}).get("salvage") or {}
-    return {**found, "salvaged": salvage.get("rows"), "salvage_sha256": salvage.get("sha256")}
+    run = results.get("canary", {}).get("run")
+    return {**found, "run": run, "salvaged": salvage.get("rows"), "salvage_sha256": salvage.get("sha256")}
 
 
 def _integrity(results: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -241,7 +243,7 @@ def _integrity(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def _backup(results: Mapping[str, Any]) -> dict[str, Any] | None:
+def _backup(results: Mapping[str, Any], header: Mapping[str, Any]) -> dict[str, Any] | None:
     proved = results.get("prove_backups", {})
     used = results.get("arrange", {}).get("backup") or proved.get("backup")
     if not used:
@@ -250,6 +252,7 @@ def _backup(results: Mapping[str, Any]) -> dict[str, Any] | None:
     return {
         **used,
         "restored_label": label or used.get("label"),
+        "repository": header.get("repository"),
         "encrypted": proved.get("cipher") not in (None, "none"),
         "cipher": proved.get("cipher"),
     }
@@ -261,6 +264,12 @@ def _recovery_point(results: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     ledger = results.get("verify", {}).get("ledger", {})
     return {"lsn": promote.get("lsn"), "timeline": promote.get("timeline_after"), "time": ledger.get("recovered_up_to")}
+
+
+def _cleanup(results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what proves that nothing of the drill is left: what each step of the return says of its end."""
+    left = {"heal": "old_primary", "posture": "target", "copy": "removed"}
+    return [{"text": results[step][key]} for step, key in left.items() if results.get(step, {}).get(key)]
 
 
 def _failback(results: Mapping[str, Any]) -> dict[str, Any] | None:
