@@ -268,8 +268,12 @@ def _recovery_point(results: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _cleanup(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return what proves that nothing of the drill is left: what each step of the return says of its end."""
-    left = {"heal": "old_primary", "posture": "target", "copy": "removed"}
-    return [{"text": results[step][key]} for step, key in left.items() if results.get(step, {}).get(key)]
+    left = {"heal": ("old primary", "old_primary"), "posture": ("recovery site", "target"), "copy": ("copy", "removed")}
+    return [
+        {"name": name, "observed": results[step][key], "result": "verified"}
+        for step, (name, key) in left.items()
+        if results.get(step, {}).get(key)
+    ]
 
 
 def _failback(results: Mapping[str, Any]) -> dict[str, Any] | None:
