@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -409,3 +410,74 @@ def test_a_real_restore_brings_back_what_was_written(bench: Bench) -> None:
         shell('rm -rf "$1" "$2"', SCRATCH, socket, host=bench.other)
     after = bench.audit(depth="names")
     assert "orphan_timeline" not in after["codes"]
+
+
+@pytest.fixture
+def scratch(bench: Bench) -> Iterator[str]:
+    """Return an empty data directory on the database host that is not the primary."""
+    shell('rm -rf "$1"; install -d -o postgres -m 700 "$1"', SCRATCH, host=bench.other)
+    yield SCRATCH
+    run_on(bench.other, "pkill", "-KILL", "-f", f"^/?[a-z/]*pgbackrest .*{SCRATCH}")
+    shell('rm -rf "$1"', SCRATCH, host=bench.other)
+
+
+def restores(host: str) -> list[str]:
+    """Return the processes that restore into the scratch directory."""
+    return run_on(host, "pgrep", "-f", f"^pgbackrest .*--pg1-path={SCRATCH}.* restore$").stdout.split()
+
+
+def begin_restore(bench: Bench) -> list[str]:
+    """Start a plain restore as a controller that is then lost would, hold it in the middle, return its processes."""
+    command = f"exec pgbackrest --stanza={STANZA} --pg1-path={SCRATCH} --process-max=1 --buffer-size=16KiB restore"
+    begun = ["podman", "exec", "-d", f"{PREFIX}-{bench.other}", *AS_POSTGRES, "sh", "-c", command]
+    subprocess.run(begun, check=True, capture_output=True)
+    until(lambda: run_on(bench.other, "test", "-e", f"{SCRATCH}/base").returncode == 0, 30)
+    on(bench.other, "pkill", "-STOP", "-f", f"^pgbackrest .*{SCRATCH}")
+    return restores(bench.other)
+
+
+def whole(host: str, directory: str) -> bool:
+    """Tell whether a directory holds a restored cluster whose control file can be read."""
+    return run_on(host, f"{BIN_DIR}/pg_controldata", "-D", directory).returncode == 0
+
+
+def test_a_restore_left_running_is_waited_for(bench: Bench, scratch: str) -> None:
+    left = begin_restore(bench)
+    assert left
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(
+            module, bench.other, "pgbackrest_restore", bench.tmp, stanza=STANZA, data_dir=scratch, archive_mode="off"
+        )
+        time.sleep(4)
+        assert not asked.done()
+        on(bench.other, "pkill", "-CONT", "-f", f"^pgbackrest .*{SCRATCH}")
+        result = asked.result(timeout=120)
+    assert result.get("changed"), result
+    assert result["waited_for"] == [int(process) for process in left]
+    assert result["delta"] is True
+    assert whole(bench.other, scratch)
+
+
+def test_a_restore_that_was_killed_is_taken_up(bench: Bench, scratch: str) -> None:
+    begin_restore(bench)
+    on(bench.other, "pkill", "-KILL", "-f", f"^pgbackrest .*{SCRATCH}")
+    assert not whole(bench.other, scratch)
+    result = module(bench.other, "pgbackrest_restore", bench.tmp, stanza=STANZA, data_dir=scratch, archive_mode="off")
+    assert result.get("changed"), result
+    assert (result["delta"], result["waited_for"]) == (True, [])
+    assert whole(bench.other, scratch)
+
+
+def test_a_running_server_is_never_overwritten_and_a_left_pid_file_does_not_hinder(bench: Bench, scratch: str) -> None:
+    arguments = {"stanza": STANZA, "data_dir": DATA_DIR, "delta": True}
+    refused = module(bench.primary, "pgbackrest_restore", bench.tmp, **arguments)
+    assert "PostgreSQL is running" in refused["msg"]
+    assert sql(bench.primary, "SELECT pg_postmaster_start_time()") == bench.started
+    shell(
+        'printf "1\\n%s\\n" "$1" > "$1/postmaster.pid"; : > "$1/PG_VERSION"; mkdir "$1/global"; chown -R postgres "$1"',
+        scratch,
+        host=bench.other,
+    )
+    taken = module(bench.other, "pgbackrest_restore", bench.tmp, stanza=STANZA, data_dir=scratch, archive_mode="off")
+    assert taken.get("changed"), taken
+    assert whole(bench.other, scratch)
