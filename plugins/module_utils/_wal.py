@@ -113,7 +113,7 @@ def parse_segment(name: str, *, segment_size: int) -> Segment:
     match = _SEGMENT.match(name)
     per_log = _LOG_BYTES // segment_size
     if match is None or int(match["low"], 16) >= per_log or int(match["timeline"], 16) == 0:
-        raise OpsError(f"{name} is no WAL segment name for segments of {segment_size} bytes.")
+        raise OpsError(f"{name} is no WAL segment name for segments of {segment_size} bytes; set the cluster's size.")
     return Segment(int(match["timeline"], 16), int(match["log"], 16) * per_log + int(match["low"], 16))
 
 

@@ -38,9 +38,10 @@ extends_documentation_fragment:
   - ccobservatory.ops.pgbackrest
 options:
   repo_path:
-    description: Directory of the repository on this host, used for the room that is left.
+    description:
+      - Directory of the repository on this host, used for the room that is left.
+      - Without it, what the configuration says.
     type: path
-    default: /var/lib/pgbackrest
   depth:
     description: How deep to look; C(names) takes about a second, C(content) reads the whole repository.
     type: str
@@ -201,7 +202,7 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest impo
 
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     **COMMON_ARGUMENTS,
-    "repo_path": {"type": "path", "default": "/var/lib/pgbackrest"},
+    "repo_path": {"type": "path"},
     "depth": {"type": "str", "choices": ["names", "content"], "default": "content"},
     "segment_size": {"type": "int", "default": 16777216},
     "timeline": {"type": "int"},
@@ -253,7 +254,8 @@ def audit(module: AnsibleModule, reader: _repository_reader.Reader) -> dict[str,
     findings, timeline = _repository.judge(repository, bounds)
     newest = repository.info["newest"]
     size = max((int(row["repo_size_bytes"] or 0) for row in repository.info["backups"]), default=0)
-    findings += _repository.judge_room(**reader.room(params["repo_path"]), backup_bytes=size, bounds=bounds)
+    home = params["repo_path"] or settings.get(f"repo{params['repo'] or 1}-path", "/var/lib/pgbackrest")
+    findings += _repository.judge_room(**reader.room(home), backup_bytes=size, bounds=bounds)
     certificates: list[str] = []
     answered: dict[str, bool] = {}
     if params["depth"] == "content":
