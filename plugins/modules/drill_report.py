@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: drill_report
 short_description: Write and seal the report of a drill
-version_added: 1.0.0
+version_added: 0.1.0
 author:
   - ccobservatory operations (@ccobservatory)
 description:

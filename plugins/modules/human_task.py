@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: human_task
 short_description: Have a person sign a step
-version_added: 1.0.0
+version_added: 0.1.0
 author:
   - ccobservatory operations (@ccobservatory)
 description:

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: record
 short_description: Leave the record of a procedure
-version_added: 1.0.0
+version_added: 0.1.0
 author:
   - ccobservatory operations (@ccobservatory)
 description:

@@ -69,6 +69,15 @@ def test_a_module_tells_its_attributes(path: Path) -> None:
         assert [key for key in partial if not told[key].get("details")] == [], "partial support needs details"
 
 
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_a_module_came_with_a_version_that_exists(path: Path) -> None:
+    """A later version in its page would keep the module out of the release notes."""
+    galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
+    texts = (documentation(path)["version_added"], galaxy["version"])
+    added, present = ([int(part) for part in str(text).split(".")] for text in texts)
+    assert added <= present
+
+
 @pytest.mark.parametrize("path", SHARED, ids=name)
 def test_shared_rules_are_private_and_need_only_python(path: Path) -> None:
     assert path.stem.startswith("_")
