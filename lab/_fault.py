@@ -40,6 +40,13 @@ class Bench:
             raise LabError(f"On {host}: {answer['error']}")
         return answer
 
+    def ask_noted(self, record: Record, key: str, verb: str, **arguments: Any) -> None:
+        """Run a verb on the first target; what undoing it needs is written down before it changes anything."""
+        host = record.targets[0]
+        record.undo[key] = self.ask(host, verb, plan=True, **arguments)
+        self.save(record)
+        self.ask(host, verb, **arguments)
+
     def keep_original(self, record: Record, host: str, path: str) -> None:
         """Save a file with its owner, mode and times, so that undoing needs nothing from the host."""
         # The posix format keeps times to the nanosecond.

@@ -86,10 +86,14 @@ def make(
 def _make_one(bench: Bench, fault: Fault, targets: list[str], settings: dict[str, str]) -> tuple[Record, bool]:
     present = _records.find(bench.estate, fault.name, targets)
     if present is not None and not fault.repeatable:
-        return present, False
+        if present.complete:
+            return present, False
+        fault.heal(bench, present)  # the command that made it was killed half-way
+        _records.delete(bench.estate, present)
+        present = None
     at = datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="milliseconds")
     record = present or Record(fault.name, targets, at)
-    # Remembered before it is made: a fault that was interrupted half-way can still be undone.
+    # Remembered before it is made: a fault whose command is killed half-way can still be undone.
     _records.save(bench.estate, record)
     try:
         fault.make(bench, record, settings)
@@ -97,6 +101,7 @@ def _make_one(bench: Bench, fault: Fault, targets: list[str], settings: dict[str
         if present is None:
             _records.delete(bench.estate, record)
         raise
+    record.complete = True
     _records.save(bench.estate, record)
     return record, present is None
 

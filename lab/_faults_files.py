@@ -27,14 +27,15 @@ def _make_corrupt_backup(bench: Bench, record: Record, settings: dict[str, str])
     host = record.targets[0]
     bench.require_running(host)
     found = bench.ask(host, "backup_file", bundle=False, **_where(settings))
-    record.undo.update(label=found["label"], flip=bench.ask(host, "flip", path=found["path"]))
+    record.undo["label"] = found["label"]
+    bench.ask_noted(record, "flip", "flip", path=found["path"])
 
 
 def _make_corrupt_wal(bench: Bench, record: Record, settings: dict[str, str]) -> None:
     host = record.targets[0]
     bench.require_running(host)
     found = bench.ask(host, "wal_segment", **_where(settings, "segment"))
-    record.undo["flip"] = bench.ask(host, "flip", path=found["path"])
+    bench.ask_noted(record, "flip", "flip", path=found["path"])
 
 
 def _heal_flip(bench: Bench, record: Record) -> str:
@@ -89,13 +90,13 @@ def _make_duplicate_wal(bench: Bench, record: Record, settings: dict[str, str]) 
     host = record.targets[0]
     bench.require_running(host)
     found = bench.ask(host, "wal_segment", **_where(settings, "segment"))
-    record.undo["made"] = bench.ask(host, "duplicate", path=found["path"])
+    bench.ask_noted(record, "made", "duplicate", path=found["path"])
 
 
 def _make_orphan_timeline(bench: Bench, record: Record, settings: dict[str, str]) -> None:
     host = record.targets[0]
     bench.require_running(host)
-    record.undo["made"] = bench.ask(host, "orphan_timeline", **_where(settings))
+    bench.ask_noted(record, "made", "orphan_timeline", **_where(settings))
 
 
 def _heal_made(bench: Bench, record: Record) -> str:
@@ -143,8 +144,7 @@ def _make_corrupt_page(bench: Bench, record: Record, settings: dict[str, str]) -
     with bench.stopped(host, unit):
         # The last bytes of a page belong to its first row; eight of them survive no checksum.
         offset = (int(settings["page"]) + 1) * PAGE_BYTES - 64
-        record.undo["flip"] = bench.ask(host, "flip", path=path, offset=offset, length=8)
-        bench.save(record)
+        bench.ask_noted(record, "flip", "flip", path=path, offset=offset, length=8)
 
 
 def _heal_corrupt_page(bench: Bench, record: Record) -> str:

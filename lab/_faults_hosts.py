@@ -107,7 +107,7 @@ def _make_disk_full(bench: Bench, record: Record, settings: dict[str, str]) -> N
     facts = bench.ask(host, "usage", path=path)
     if bench.podman.try_run("exec", bench.estate.container(host), "mountpoint", "-q", path).returncode == 0:
         raise LabRefused(f"{path} on {host} is already a file system of its own; undo the fault that made it first.")
-    record.undo.update(unit=unit, mounted=False)
+    record.undo["unit"] = unit
     bench.save(record)
     size = facts["bytes"] + (left + 8) * MEGABYTE
     flags = f"size={size},mode={facts['mode']},uid={facts['uid']},gid={facts['gid']}"
@@ -120,16 +120,19 @@ def _make_disk_full(bench: Bench, record: Record, settings: dict[str, str]) -> N
     ]
     with bench.stopped(host, unit):
         bench.podman.execute(host, "sh", "-ec", "\n".join(steps), "sh", path)
-        record.undo["mounted"] = True
 
 
 def _heal_disk_full(bench: Bench, record: Record) -> str:
     host, path = record.targets
-    if not record.undo.get("mounted"):
+    if "unit" not in record.undo:
         return "it was never filled"
     bench.require_running(host)
     if bench.podman.try_run("exec", bench.estate.container(host), "mountpoint", "-q", path).returncode != 0:
-        return f"{host} was switched off meanwhile: {path} is as it was before the fault"
+        # What is left of a fault that was killed while it was made.
+        bench.podman.try_run("exec", bench.estate.container(host), "umount", "-l", "/run/lab-full")
+        if record.undo["unit"]:
+            bench.podman.execute(host, "systemctl", "start", record.undo["unit"])
+        return f"{path} on {host} was not filled, or the host was switched off meanwhile"
     steps = [
         f'rm -f "$1/{FILLER}"',
         'mkdir -p /run/lab-full && mount --bind "$1" /run/lab-full && umount -l "$1"',

@@ -49,8 +49,8 @@ def read_at(path: Path, offset: int, length: int) -> bytes:
         return handle.read(length)
 
 
-def flip(*, path: str, offset: int | None = None, length: int = 1) -> dict[str, Any]:
-    """Invert bytes of a file, by default one in its middle."""
+def flip(*, path: str, offset: int | None = None, length: int = 1, plan: bool = False) -> dict[str, Any]:
+    """Invert bytes of a file, by default one in its middle; or only say what that would change."""
     file = Path(path)
     size = file.stat().st_size
     at = size // 2 if offset is None else offset
@@ -58,7 +58,8 @@ def flip(*, path: str, offset: int | None = None, length: int = 1) -> dict[str, 
     if len(before) != length:
         raise Impossible(f"{path} has only {size} bytes, so {length} at {at} cannot be changed.")
     after = bytes(byte ^ 0xFF for byte in before)
-    keep_times(file, lambda: write_at(file, at, after))
+    if not plan:
+        keep_times(file, lambda: write_at(file, at, after))
     return {"path": path, "offset": at, "before": before.hex(), "after": after.hex()}
 
 
@@ -68,8 +69,10 @@ def unflip(*, path: str, offset: int, before: str, after: str) -> dict[str, Any]
     if not file.exists():
         return {"healed": False, "why": f"{path} no longer exists"}
     present = read_at(file, offset, len(after) // 2).hex()
+    if present == before:
+        return {"healed": True, "why": ""}
     if present != after:
-        return {"healed": present == before, "why": f"{path} was written anew"}
+        return {"healed": False, "why": f"{path} was written anew"}
     keep_times(file, lambda: write_at(file, offset, bytes.fromhex(before)))
     return {"healed": True, "why": ""}
 
@@ -131,15 +134,16 @@ def remove(*, path: str) -> dict[str, Any]:
     return {"path": path}
 
 
-def duplicate(*, path: str) -> dict[str, Any]:
-    """Archive a segment a second time under another checksum, as two primaries would."""
+def duplicate(*, path: str, plan: bool = False) -> dict[str, Any]:
+    """Archive a segment a second time under another checksum, as two primaries would; or only say under which."""
     file = Path(path)
     match = SEGMENT.fullmatch(file.name)
     if match is None:
         raise Impossible(f"{path} is not an archived segment.")
     other = hashlib.sha1(match.group(2).encode(), usedforsecurity=False).hexdigest()
     copy = file.with_name(f"{match.group(1)}-{other}{match.group(3) or ''}")
-    copy_owned(file, copy)
+    if not plan:
+        copy_owned(file, copy)
     return {"path": str(copy)}
 
 
@@ -150,20 +154,21 @@ def copy_owned(source: Path, target: Path) -> None:
     os.chown(target, status.st_uid, status.st_gid)
 
 
-def orphan_timeline(*, repo: str, stanza: str) -> dict[str, Any]:
-    """Leave a segment of a timeline that no server of the stanza ever was on, without its history file."""
+def orphan_timeline(*, repo: str, stanza: str, plan: bool = False) -> dict[str, Any]:
+    """Leave a segment of a timeline that no server of the stanza ever was on; or only say where it would lie."""
     found = segments(Path(repo), stanza)
     if not found:
         raise Impossible(f"The archive of {stanza} holds no segment.")
     last = found[-1]
     timeline = f"{int(last.name[:8], 16) + 7:08X}"
     target = last.parent.parent / f"{timeline}{last.parent.name[8:]}" / f"{timeline}{last.name[8:]}"
-    made = not target.parent.exists()
-    target.parent.mkdir(mode=0o750, exist_ok=True)
-    status = last.parent.stat()
-    os.chown(target.parent, status.st_uid, status.st_gid)
-    copy_owned(last, target)
-    return {"path": str(target), "directory": str(target.parent) if made else ""}
+    answer = {"path": str(target), "directory": "" if target.parent.exists() else str(target.parent)}
+    if not plan:
+        target.parent.mkdir(mode=0o750, exist_ok=True)
+        status = last.parent.stat()
+        os.chown(target.parent, status.st_uid, status.st_gid)
+        copy_owned(last, target)
+    return answer
 
 
 def unlink(*, path: str, directory: str = "") -> dict[str, Any]:

@@ -33,6 +33,14 @@ events_logger = "file"
 cgroup_manager = "cgroupfs"
 """
 
+# Without a running systemd nobody answers podman's wish for a scope.
+NO_SYSTEMD_CONF = """[containers]
+default_ulimits = []
+[engine]
+events_logger = "file"
+cgroup_manager = "cgroupfs"
+"""
+
 REQUIRED_PROGRAMS = {
     "podman": "podman",
     "nft": "nftables",
@@ -46,6 +54,13 @@ REQUIRED_PROGRAMS = {
 def cgroup_version() -> int:
     """Return 2 on a unified hierarchy, else 1 (hybrid counts as 1: the controllers are there)."""
     return 2 if Path("/sys/fs/cgroup/cgroup.controllers").exists() else 1
+
+
+def own_settings() -> str:
+    """Return the containers.conf this machine needs, empty where podman's own settings do."""
+    if cgroup_version() == 1:
+        return CGROUP1_CONF
+    return "" if Path("/run/systemd/system").exists() else NO_SYSTEMD_CONF
 
 
 def check_machine(*, programs: Iterable[str] = tuple(REQUIRED_PROGRAMS)) -> None:
@@ -91,15 +106,15 @@ class Podman:
     def __init__(self, estate: Estate) -> None:
         self.estate = estate
         self.environment = dict(os.environ)
-        if cgroup_version() == 1:
-            self.environment["CONTAINERS_CONF"] = str(self._own_configuration())
+        if text := own_settings():
+            self.environment["CONTAINERS_CONF"] = str(self._own_configuration(text))
 
-    def _own_configuration(self) -> Path:
+    def _own_configuration(self, text: str) -> Path:
         path = self.estate.state.parent / "containers.conf"
-        if not path.exists() or path.read_text(encoding="utf-8") != CGROUP1_CONF:
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as handle:
-                handle.write(CGROUP1_CONF)
+                handle.write(text)
             Path(handle.name).replace(path)
         return path
 

@@ -17,12 +17,16 @@ from ._estate import Estate
 
 @dataclass
 class Record:
-    """One fault in effect: its name, its targets, when it was made (UTC, ISO) and what undoing it needs."""
+    """One fault in effect: its name, its targets, when it was made (UTC, ISO) and what undoing it needs.
+
+    complete is false while the fault is being made; such a record remains when the command was killed.
+    """
 
     name: str
     targets: list[str]
     at: str
     undo: dict[str, Any] = field(default_factory=dict)
+    complete: bool = False
 
     @property
     def key(self) -> str:

@@ -89,6 +89,19 @@ def test_podman_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         _podman.check_machine()
 
 
+@pytest.mark.parametrize(
+    ("version", "systemd", "holds"),
+    [(1, True, 'runtime = "runc"'), (2, True, ""), (2, False, 'cgroup_manager = "cgroupfs"')],
+)
+def test_podman_gets_the_settings_of_the_machine(
+    version: int, systemd: bool, holds: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_podman, "cgroup_version", lambda: version)
+    monkeypatch.setattr(Path, "exists", lambda _: systemd)
+    assert holds in _podman.own_settings()
+    assert bool(_podman.own_settings()) is bool(holds)
+
+
 def test_rootless_podman_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(_podman.os, "geteuid", lambda: 1000)

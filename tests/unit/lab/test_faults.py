@@ -107,6 +107,14 @@ def test_wrong_words_are_refused_before_anything_is_touched(estate: Estate, word
     assert not estate.state.exists()
 
 
+def test_a_fault_whose_command_was_killed_is_undone_and_made_again(estate: Estate, calls: list[str]) -> None:
+    _records.save(estate, Record("once", ["db1"], "2026-01-01T00:00:00.000+00:00"))
+    ((record, fresh),) = make(estate, "once", "db1")
+    assert fresh
+    assert record.complete
+    assert calls == ["heal db1", "make db1"]
+
+
 def test_options(estate: Estate) -> None:
     assert _faults.parse_options(["a=b", "c=d=e", "f="]) == {"a": "b", "c": "d=e", "f": ""}
     for word in ("a", "=b"):

@@ -72,13 +72,32 @@ def test_flipping_back_restores_every_byte(tmp_path: Path, content: bytes, data:
     assert fingerprint(tmp_path) == before
 
 
+def test_a_plan_changes_nothing_and_tells_what_undoing_needs(repo: Path) -> None:
+    segment = _on_host.wal_segment(repo=str(repo), stanza="main")["path"]
+    before = fingerprint(repo)
+    plans = [
+        _on_host.flip(path=segment, plan=True),
+        _on_host.duplicate(path=segment, plan=True),
+        _on_host.orphan_timeline(repo=str(repo), stanza="main", plan=True),
+    ]
+    assert _on_host.unflip(**plans[0]) == {"healed": True, "why": ""}, (
+        "what was planned only is undone by doing nothing"
+    )
+    assert fingerprint(repo) == before
+    assert plans == [
+        _on_host.flip(path=segment),
+        _on_host.duplicate(path=segment),
+        _on_host.orphan_timeline(repo=str(repo), stanza="main"),
+    ]
+
+
 def test_flipping_back_leaves_a_file_written_anew_alone(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"first content")
     made = _on_host.flip(path=str(file))
-    file.write_bytes(b"other content")
+    file.write_bytes(b"OTHER CONTENT")
     assert _on_host.unflip(**made)["why"].endswith("was written anew")
-    assert file.read_bytes() == b"other content"
+    assert file.read_bytes() == b"OTHER CONTENT"
     file.unlink()
     assert _on_host.unflip(**made) == {"healed": False, "why": f"{file} no longer exists"}
 
