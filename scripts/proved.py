@@ -28,16 +28,16 @@ def told(drill: dict[str, Any], folder: Path) -> list[str]:
     achieved, targets, ledger = drill["achieved"], drill["targets"], drill["ledger"]
     return [
         f"What was proved: {drill['scenario']['title']} - verdict {drill['verdict'].replace('_', ' ')}",
-        *(f"  condition           {reason}" for reason in drill["verdict_reasons"]),
+        *(f"  because             {reason}" for reason in drill["verdict_reasons"]),
         f"  recovery time       {against(achieved['rto_s'], targets['rto_s'])}, as clients saw it",
         f"  loss in time        {against(achieved['rpo_s'], targets['rpo_s'])}",
         f"  loss in writes      {achieved['lost_rows']} of {ledger['acked']} acknowledged",
         f"  in doubt            {achieved['in_doubt_rows']} sent without an answer, listed apart",
         f"  return              {drill['failback'].get('lost', 'not measured')} writes lost on the way back",
         "Where it lies:",
-        f"  report              {folder}/report.html",
+        f"  report              {folder}/drill.html",
         f"  record              {folder}/drill.json",
-        f"  check its seal      python3 verify/verify_pack.py '{folder}'",
+        f"  check its seal      python3 verify/verify_pack.py {folder}",
     ]
 
 

@@ -60,6 +60,7 @@ STAGES = (
     Stage("clone", "a plain clone runs, builds and installs", (*PYTEST, CLONE), counted=True),
     Stage("sanity", "ansible-test sanity accepts the collection", ("bash", "scripts/sanity.sh")),
     Stage("molecule", "each role's verify holds, and sees a planted fault", MOLECULE, counted=True),
+    Stage("estate", "the lab stands, provisioned by the roles", ("bash", "scripts/estate.sh")),
     Stage("lab", "backups, faults and drills on real hosts", LAB, counted=True),
 )
 QUICK = ("ruff", "mypy", "yamllint", "unit", "guards", "lint", "changelog")
