@@ -32,13 +32,16 @@ GAP_LIMITS_S = {"site_lost_repository": 20.0, "site_lost_standby_async": 8.0}
 LOSSLESS = ("site_lost_standby_sync", "site_lost_receivers")
 RESTORE_LIMIT = 1.25
 AS_POSTGRES = "runuser -u postgres --"
-BY_HAND = f"""
-set -e
-{AS_POSTGRES} pgbackrest --stanza=main --process-max=2 --log-level-console=off --archive-mode=off restore
-systemctl start postgresql@15-main
-until {AS_POSTGRES} psql -AtXqc 'SELECT NOT pg_is_in_recovery()' 2>/dev/null | grep -q t; do sleep 0.1; done
-{AS_POSTGRES} psql -Xqc 'CREATE TABLE IF NOT EXISTS bench_by_hand (n int)' -c 'INSERT INTO bench_by_hand VALUES (1)'
-"""
+# Archiving stays off: a copy that archives would break the next real restore.
+BY_HAND = "; ".join(
+    (
+        "set -e",
+        f"{AS_POSTGRES} pgbackrest --stanza=main --process-max=2 --log-level-console=off --archive-mode=off restore",
+        "systemctl start postgresql@15-main",
+        f"until {AS_POSTGRES} psql -AtXqc 'SELECT NOT pg_is_in_recovery()' 2>/dev/null | grep -q t; do sleep 0.1; done",
+        f"{AS_POSTGRES} psql -Xqc 'CREATE TABLE by_hand AS SELECT 1'",
+    )
+)
 EMPTY = (
     "systemctl stop postgresql@15-main; rm -rf /var/lib/postgresql/15/main; install -d -o postgres -g postgres -m 0700 "
     "/var/lib/postgresql/15/main"
@@ -63,10 +66,7 @@ def drill(scenario: str) -> dict[str, Any]:
 
 def load(scale: int) -> int:
     """Fill the primary with pgbench's tables, take a full backup of it, and return its size in bytes."""
-    on(
-        "db1",
-        f"runuser -u postgres -- createdb --maintenance-db=postgres bench 2>/dev/null; {AS_POSTGRES} pgbench -iqs {scale} bench",
-    )
+    on("db1", f"{AS_POSTGRES} createdb bench 2>/dev/null; {AS_POSTGRES} pgbench -iqs {scale} bench")
     on("repo1", f"{AS_POSTGRES} pgbackrest --stanza=main --type=full --log-level-console=off backup")
     info = json.loads(on("repo1", f"{AS_POSTGRES} pgbackrest --stanza=main --output=json info"))
     return int(info[0]["backup"][-1]["info"]["size"])
