@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
@@ -23,9 +24,13 @@ from ansible.module_utils.testing import patch_module_args
 DATA = Path(__file__).parent / "module_utils" / "data"
 ME = pwd.getpwuid(os.getuid()).pw_name
 
+# A busy machine is no failure: properties are judged by what they find, not by how long an example took.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
+
 
 class RecordedPgbackrest:
-    """Answers as a real pgBackRest 2.45 did for a small encrypted repository with two timelines and six backups.
+    """Answers as a real pgBackRest 2.45 did for a small encrypted repository with two timelines and seven backups.
 
     Tests change ``listing``, ``files`` and ``info`` to plant a fault, and ``answers`` to script a command: a list of
     (exit code, standard output, standard error) by verb, the last of which stays.
