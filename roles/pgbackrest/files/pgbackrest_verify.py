@@ -16,7 +16,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-# "status: ok" for the stanza, "backup: <label>, status: valid" for a set, counts of what is wrong; log lines carry levels.
+# "status: ok" for the stanza, "backup: <label>, status: valid" for a set, counts of faults; log lines have levels.
 STATUS = re.compile(r"^(?P<what>.*)\bstatus:\s*(?P<status>[\w-]+)", re.M)
 SOUND = {"ok", "valid"}
 COUNTS = re.compile(r"(?P<what>missing|checksum invalid|size invalid|other):\s*(?P<count>\d+)")
