@@ -22,24 +22,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 WAL_FILE = re.compile(r"^[0-9A-F]{24}(\.partial)?(\.gz|\.lz4)?$|^[0-9A-F]{8}\.history$")
-DIVERGED = (
-    "is not in this server's history",
-    "is ahead of the WAL flush position",
-    "has already been removed",
-    "requested timeline",
+# The last one has no text at all: pg_receivewal asks for the very end of a timeline that another one continues.
+PARTED = re.compile(
+    r"is not in this server's history|is ahead of the WAL flush position|has already been removed"
+    r"|requested timeline|\"START_REPLICATION\":\s*$"
 )
 
 
-def diverged(lines: Sequence[str]) -> bool:
+def parted(lines: Sequence[str]) -> bool:
     """Tell whether the last messages say that the server cannot continue what was received."""
-    return any(mark in line for line in lines for mark in DIVERGED)
+    return any(PARTED.search(line) for line in lines)
 
 
 def set_aside(directory: Path, name: str) -> list[str]:
-    """Move every received file of ``directory`` into ``diverged/<name>`` and return the names of the files."""
+    """Move every received file of ``directory`` into ``former/<name>`` and return the names of the files."""
     files = sorted(path for path in directory.iterdir() if path.is_file() and WAL_FILE.match(path.name))
     if files:
-        target = directory / "diverged" / name
+        target = directory / "former" / name
         target.mkdir(parents=True, mode=0o700)
         for path in files:
             path.rename(target / path.name)
@@ -74,10 +73,10 @@ def main(arguments: Sequence[str]) -> int:
         )
     except KeyboardInterrupt:
         return 0
-    if status != 0 and diverged(last):
+    if status != 0 and parted(last):
         name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         moved = set_aside(options.directory, name)
-        print(f"<4>the primary cannot continue what was received; {len(moved)} files set aside in diverged/{name}")
+        print(f"<4>the primary cannot continue what was received; {len(moved)} files set aside in former/{name}")
     return status
 
 

@@ -19,12 +19,14 @@ NAMES = 'ANY 1 ("rx_mon1", "rx_repo1")'
         ("FATAL: requested starting point 0/9000000 on timeline 1 is not in this server's history", True),
         ("ERROR: requested starting point 0/9000000 is ahead of the WAL flush position of this server 0/8", True),
         ("ERROR: requested WAL segment 000000010000000000000003 has already been removed", True),
+        ('pg_receivewal: error: could not send replication command "START_REPLICATION": \n', True),
+        ('pg_receivewal: error: could not send replication command "START_REPLICATION": ERROR: slot is active', False),
         ("could not connect to server: Connection refused", False),
         ("pg_receivewal: error: disconnected", False),
     ],
 )
 def test_a_history_that_parted_is_recognised(receiver: ModuleType, line: str, expected: bool) -> None:
-    assert receiver.diverged(["pg_receivewal: starting log streaming", line]) is expected
+    assert receiver.parted(["pg_receivewal: starting log streaming", line]) is expected
 
 
 def test_what_only_the_receiver_has_is_set_aside(receiver: ModuleType, tmp_path: Path) -> None:
@@ -32,7 +34,7 @@ def test_what_only_the_receiver_has_is_set_aside(receiver: ModuleType, tmp_path:
     for name in [*wanted, "notes.txt"]:
         (tmp_path / name).write_text(name)
     assert receiver.set_aside(tmp_path, "20261123T210000Z") == wanted
-    aside = tmp_path / "diverged" / "20261123T210000Z"
+    aside = tmp_path / "former" / "20261123T210000Z"
     assert sorted(path.name for path in aside.iterdir()) == sorted(wanted)
     assert (aside / wanted[0]).read_text() == wanted[0]
     assert (tmp_path / "notes.txt").exists()
