@@ -157,7 +157,7 @@ class Fault:
             if name not in self.options:
                 known = ", ".join(self.options) or "none"
                 raise LabRefused(f"The fault {self.name} has no option '{name}' (it has: {known}).")
-        return {name: options.get(name, default) for name, (default, _) in self.options.items()}
+        return {name: options.get(name, default) for name, (default, _help) in self.options.items()}
 
     def options_text(self) -> str:
         """Return the options in one line."""

@@ -23,14 +23,17 @@ attributes:
 options: {}
 attributes:
   check_mode:
+    description: Can run in C(check_mode) and tell what would change without changing the target.
     support: full
     details:
       - This action does not modify state.
   diff_mode:
+    description: Returns what was and what is, as structured facts, when run with C(--diff).
     support: N/A
     details:
       - This action does not modify state.
   idempotent:
+    description: When run twice in a row with the same arguments, outside of check mode, the second run changes nothing.
     support: full
     details:
       - This action does not modify state.

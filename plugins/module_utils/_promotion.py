@@ -132,7 +132,7 @@ class Promotion:
         unit = self.params["start_unit"]
         if unit:
             _rc, out, _err = self.run(["systemctl", "show", "-p", "ActiveState", "-p", "Job", "--value", unit])
-            state, _, job = out.strip().partition("\n")
+            state, _line, job = out.strip().partition("\n")
             if state in ("activating", "active", "reloading") or job.strip() not in ("", "0"):
                 return
         reason = self.log.last_fatal() or "its log says nothing"
@@ -167,6 +167,12 @@ class Promotion:
         except PgUnavailable:
             self._drop()
             return None
+
+    def _value(self, query: str) -> str | None:
+        """One value, asked in the session that the last wait opened. Raises OpsError when there is none."""
+        if self._session is None:
+            raise OpsError("There is no session with the server; run the step again when it takes sessions.")
+        return self._session.value(query)
 
     def _wait_replay(self, state: dict[str, t.Any]) -> dict[str, t.Any]:
         """Wait for what C(wait_for) and C(replay_lsn) name; a server that promotes itself ends every wait."""
@@ -216,22 +222,19 @@ class Promotion:
             return
         os.kill(pid, signal.SIGCONT)
         self.result["unblocked"].append({"process": "walreceiver", "signal": "SIGCONT", "at": now_iso()})
-        assert self._session is not None  # noqa: S101 - set by every wait before
         position, quiet = None, 0.0
         while quiet < THAW_S:
             time.sleep(POLL_S)
-            received = self._session.value("SELECT pg_last_wal_receive_lsn()")
+            received = self._value("SELECT pg_last_wal_receive_lsn()")
             quiet = quiet + POLL_S if received == position else 0.0
             position = received
 
     def _receiver(self) -> int | None:
-        assert self._session is not None  # noqa: S101 - set by every wait before
-        pid = self._session.value("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walreceiver'")
+        pid = self._value("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walreceiver'")
         return int(pid) if pid else None
 
     def _ask(self) -> None:
-        assert self._session is not None  # noqa: S101 - set by every wait before
-        if self._session.value("SELECT pg_promote(false)") != "t":
+        if self._value("SELECT pg_promote(false)") != "t":
             raise OpsError("pg_promote returned false: the server could not be told to promote; look at its log.")
 
     def _unblock(self, means: signal.Signals) -> None:
@@ -247,8 +250,7 @@ class Promotion:
     # Proving
 
     def _prove(self, was_primary: bool) -> None:
-        assert self._session is not None  # noqa: S101 - set by every wait before
-        after = int(self._session.value(_TIMELINE) or 0)
+        after = int(self._value(_TIMELINE) or 0)
         ancestors = _cluster.history(self.params["data_dir"], after)
         parent = ancestors[-1] if ancestors else {"timeline": None, "lsn": None}
         before = self.params["timeline_before"] or self._before(parent["timeline"], was_primary)
@@ -265,7 +267,7 @@ class Promotion:
             timeline_before=before,
             timeline_after=after,
             fork_lsn=parent["lsn"],
-            lsn=self._session.value("SELECT pg_current_wal_flush_lsn()"),
+            lsn=self._value("SELECT pg_current_wal_flush_lsn()"),
         )
 
     def _before(self, parent: int | None, was_primary: bool) -> int | None:

@@ -139,7 +139,7 @@ class Observer:
             with subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
                 assert process.stdout is not None
                 for line in process.stdout:
-                    stamp, _, answer = line.strip().partition(" ")
+                    stamp, _blank, answer = line.strip().partition(" ")
                     self.samples[host].append((float(stamp), answer == "t"))
                     if self._stop.is_set():
                         break

@@ -169,7 +169,7 @@ def test_a_frozen_host_loses_its_power_without_running_again() -> None:
     ticks = "import time\nwhile True: open('/var/tmp/ticks', 'a').write('.'); time.sleep(0.005)"
     on("app2", "systemd-run", "--unit", "lab-ticks", "python3", "-c", ticks)
     mount = Path(subprocess.check_output(["podman", "mount", f"{PREFIX}-app2"], text=True).strip())
-    until(lambda: (mount / "var/tmp/ticks").exists())
+    until((mount / "var/tmp/ticks").exists)
     lab("fault", "host-freeze", "app2")
     frozen = (mount / "var/tmp/ticks").stat().st_size
     lab("power", "off", "app2")

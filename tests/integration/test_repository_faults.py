@@ -122,7 +122,7 @@ class Bench:
 
     def write(self, segments: int = 1) -> None:
         """Write rows and finish as many segments, so that they are archived."""
-        for _ in range(segments):
+        for _number in range(segments):
             sql(self.primary, f"INSERT INTO {TABLE} SELECT generate_series(1, 100)")
             sql(self.primary, "SELECT pg_switch_wal()")
             self.rows += 100

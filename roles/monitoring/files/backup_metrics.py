@@ -54,7 +54,7 @@ def render(figures: dict[str, float], stanza: str) -> str:
     """Return the figures in the exposition format, every one with the stanza as a label."""
     lines = []
     for name, value in figures.items():
-        metric, _, labels = name.partition("{")
+        metric, _brace, labels = name.partition("{")
         inner = ",".join(part for part in (f'stanza="{stanza}"', labels.rstrip("}")) if part)
         lines.append(f"{metric}{{{inner}}} {value:.0f}\n")
     return "".join(lines)

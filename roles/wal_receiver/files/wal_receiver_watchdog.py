@@ -60,7 +60,7 @@ class Watch:
             before = self.replies.get(pid)
             known[pid] = before if before and before[0] == reply else (reply, now)
         self.replies = known
-        return sum(now - since <= self.silence for _, since in known.values())
+        return sum(now - since <= self.silence for _pid, since in known.values())
 
     def decide(self, view: View, now: float) -> str | None:
         """Return the value that must be set now, None to leave things as they are."""

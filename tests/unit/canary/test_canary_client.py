@@ -174,7 +174,7 @@ def test_a_second_start_continues_the_chain(canary: ModuleType, services: list[S
     lines = play(canary, services, tmp_path / "r.jsonl")
     acked = acknowledged(lines)
     assert len(acked) > len(acknowledged(first))
-    assert sorted(n for _, n in acked) == list(range(1, len(acked) + 1))
+    assert sorted(n for _worker, n in acked) == list(range(1, len(acked) + 1))
     assert {key: services[0].ledger[key] for key in acked} == acked
 
 

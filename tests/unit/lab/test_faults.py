@@ -57,8 +57,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_fault_is_made_once_and_undone_once(estate: Estate, calls: list[str]) -> None:
-    assert [fresh for _, fresh in make(estate, "once", "db1", "db2")] == [True, True]
-    assert [fresh for _, fresh in make(estate, "once", "db1")] == [False]
+    assert [fresh for _record, fresh in make(estate, "once", "db1", "db2")] == [True, True]
+    assert [fresh for _record, fresh in make(estate, "once", "db1")] == [False]
     assert heal(estate, "once", "db1") == ["once db1: undone (as before)"]
     assert heal(estate, "once", "db1") == ["once db1: not in effect, nothing to undo"]
     assert heal(estate, "once") == ["once db2: undone (as before)"]

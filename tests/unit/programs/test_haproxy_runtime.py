@@ -30,7 +30,7 @@ def answers(tmp_path: Path) -> Iterator[Answers]:
         def loop() -> None:
             while True:
                 try:
-                    connection, _ = listener.accept()
+                    connection, _peer = listener.accept()
                 except OSError:
                     return
                 with connection:

@@ -9,13 +9,14 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _pgwire
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 
-Reply = bytes | None
+Reply: TypeAlias = "bytes | None"
 
 
 def message(kind: bytes, payload: bytes = b"") -> bytes:

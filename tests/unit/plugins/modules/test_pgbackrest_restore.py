@@ -181,7 +181,7 @@ def test_a_pid_file_that_a_killed_server_left_is_removed(
 @pytest.mark.parametrize(
     ("plant", "arguments", "message"),
     [
-        (lambda data: fill(data), {}, "already holds a cluster; set delta: true"),
+        (fill, {}, "already holds a cluster; set delta: true"),
         (lambda data: fill(data, system=FOREIGN), {"delta": True}, "holds the cluster 1234567890123456789"),
         (lambda data: (data.mkdir(), (data / "letters").touch()), {"delta": True}, "no PostgreSQL cluster; empty it"),
         (lambda data: data.touch(), {}, "cannot be read as a directory"),
@@ -209,7 +209,7 @@ def test_what_is_not_ours_is_left_alone(
 @pytest.mark.parametrize(
     ("plant", "arguments"),
     [
-        (lambda data: fill(data), {"delta": True}),
+        (fill, {"delta": True}),
         (lambda data: fill(data, "backup_label", "recovery.signal"), {}),
         (lambda data: (data.mkdir(0o700), (data / "backup.manifest").touch()), {}),
     ],
