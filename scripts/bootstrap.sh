@@ -70,8 +70,11 @@ install_packages() {
 
 supported() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; }
 
+whole_environment() { supported .venv/bin/python && .venv/bin/python -m pip --version >/dev/null 2>&1; }
+
 make_environment() {
     local python='' candidate hash
+    whole_environment || rm -rf .venv # also one that was left half made
     for candidate in "$root/.venv/bin/python" python3 python3.12 python3.11 python3.13; do
         if supported "$candidate"; then
             python=$candidate
@@ -84,7 +87,10 @@ make_environment() {
         say "virtual environment: as pinned in requirements.txt"
         return
     fi
-    [ -x .venv/bin/python ] || patiently "virtual environment" "$python" -m venv .venv
+    if [ ! -x .venv/bin/python ]; then
+        "$python" -c 'import ensurepip' 2>/dev/null || die "$python has no ensurepip: install python3-venv, or run scripts/bootstrap.sh as root"
+        patiently "virtual environment" "$python" -m venv .venv
+    fi
     patiently "Python packages of requirements.txt" .venv/bin/python -m pip install --disable-pip-version-check --quiet -r requirements.txt
     rm -f "$stamps"/venv-*
     touch "$stamps/venv-$hash"
