@@ -63,7 +63,7 @@ def run(command: Sequence[str], timeout: float) -> Answer:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
     except subprocess.TimeoutExpired:
-        return Answer(-1, f"no answer within {timeout:.0f} s")
+        return Answer(-1, "the question timed out")
     except OSError as error:
         return Answer(-2, str(error))
     lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
