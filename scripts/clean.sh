@@ -11,7 +11,8 @@ if command -v podman >/dev/null; then
         say "lab $(basename "$state")"
         lab/lab --prefix "$(basename "$state")" destroy
     done
-    lab/lab destroy --all
+    say "image of the labs"
+    lab/lab --prefix none destroy --all # no lab has this name, so only the image is left to remove
 fi
 say "tools, caches and reports"
 rm -rf .venv .lab .cache .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache build reports records tests/output inventories/lab*

@@ -8,8 +8,8 @@ export PATH=$PWD/.venv/bin:$PATH
 bash scripts/bootstrap.sh
 bash scripts/estate.sh
 say "backup of the primary"
-ansible-playbook playbooks/backup.yml
+ansible-playbook -i inventories/lab/hosts.yml playbooks/backup.yml
 say "drill: the primary site is lost and recovered from the repository alone"
-ansible-playbook dr-drill.yml -e dr_drill_confirm=lab "$@"
+ansible-playbook -i inventories/lab/hosts.yml dr-drill.yml -e dr_drill_confirm=lab "$@"
 say "done"
 python scripts/proved.py reports/lab/drills
