@@ -51,3 +51,11 @@ def test_a_name_with_a_hyphen_imports_its_twin(path: Path) -> None:
     (only,) = plays(path)
     assert set(only) <= {"name", IMPORT}
     assert (path.parent / only[IMPORT]).resolve() == twin
+
+
+def test_the_example_inventory_has_every_group_that_playbooks_address() -> None:
+    inventory = yaml.safe_load((ROOT / "inventories" / "example" / "hosts.yml").read_text(encoding="utf-8"))
+    known = {*inventory["all"]["children"], "all", "localhost"}
+    patterns = [str(play["hosts"]) for path in PLAYBOOKS for play in plays(path) if IMPORT not in play]
+    addressed = {group for pattern in patterns for group in pattern.split(":")}
+    assert addressed - known == set()
