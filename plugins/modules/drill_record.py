@@ -27,7 +27,7 @@ options:
   targets:
     description:
       - The objectives, in seconds - C(rto_s), C(rpo_s), C(bound_s) (the bound that the forecast is held against) and
-        C(failback_gap_s).
+        C(failback_gap_s) - and C(failback_errors), a number.
     type: dict
     required: true
   versions:

@@ -21,6 +21,7 @@ def watched(state: ModuleType, *probes: tuple[float, dict[str, Any]]) -> Any:
 GOOD = {"answered": True, "writable": True, "server": "10.0.0.1"}
 STANDBY = {"answered": True, "writable": False, "server": "10.0.0.2"}
 PAUSED = {"answered": False, "paused": True}
+SLOW = {"answered": False, "slow": True, "reason": "no answer in time"}
 SILENT = {"answered": False, "reason": "connection refused"}
 
 
@@ -42,6 +43,10 @@ def test_a_service_that_just_started_refuses(state: ModuleType) -> None:
         ([(0, GOOD), (1, PAUSED), (11.1, PAUSED), (11.2, PAUSED)], "GONE"),
         ([(0, GOOD), (1, PAUSED), (2, GOOD), (9, PAUSED), (18, PAUSED)], "PAUSED"),
         ([(0, GOOD), (1, PAUSED), (2, SILENT)], "GONE"),
+        ([(0, GOOD), (1, PAUSED), (2, SLOW)], "PAUSED"),
+        ([(0, GOOD), (1, PAUSED), (2, SLOW), (11.1, SLOW)], "GONE"),
+        ([(0, GOOD), (1, PAUSED), (2, SLOW), (3, GOOD)], "READY"),
+        ([(0, GOOD), (1, SLOW)], "GONE"),
         ([(0, SILENT), (1, PAUSED)], "GONE"),
         ([(0, PAUSED)], "GONE"),
     ],

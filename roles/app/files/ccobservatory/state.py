@@ -21,12 +21,13 @@ class Probe:
     """One look at the database.
 
     answered: it took a statement; writable: it is neither a standby nor read-only; paused: the pooler says that an
-    operator holds it; reason: why it did not answer; server: its address.
+    operator holds it; slow: it neither answered nor refused in time; reason: why it did not answer; server: whose.
     """
 
     answered: bool
     writable: bool = False
     paused: bool = False
+    slow: bool = False
     reason: str = ""
     server: str = ""
 
@@ -35,7 +36,8 @@ class DatabaseState:
     """Keeps the verdict over a series of probes.
 
     A pause is only a pause when the database took writes until it began, and only for `pause_patience` seconds; after
-    that, or when the database was gone before, it counts as gone: a client must not wait for what nobody promised.
+    that, or when the database was gone before, it counts as gone: a client must not wait for what nobody promised. A
+    slow first answer after a pause still belongs to the pause: the new server has cold caches and connections to make.
     """
 
     def __init__(self, *, pause_patience: float) -> None:
@@ -52,7 +54,7 @@ class DatabaseState:
             self.server = probe.server
             self.verdict = Verdict.READY if probe.writable else Verdict.GONE
             self.reason = "" if probe.writable else f"the database at {probe.server or 'this address'} is read-only"
-        elif probe.paused and self.verdict is not Verdict.GONE:
+        elif (probe.paused and self.verdict is not Verdict.GONE) or (probe.slow and self.verdict is Verdict.PAUSED):
             self._hold(now)
         else:
             self._paused_at = None

@@ -91,13 +91,13 @@ class Watch:
         try:
             row = await asyncio.wait_for(self._ask(), self._settings.probe_timeout)
         except TimeoutError:
-            reason = f"the database did not answer within {self._settings.probe_timeout:g} s"
+            reason, slow = f"the database did not answer within {self._settings.probe_timeout:g} s", True
         except (psycopg.Error, NotReplicated, OSError) as error:
-            reason = _one_line(error)
+            reason, slow = _one_line(error), False
         else:
             return Probe(answered=True, writable=bool(row[0]), server=str(row[1] or ""))
         self._forget_question()
-        return Probe(answered=False, paused=await self._is_paused(), reason=reason)
+        return Probe(answered=False, paused=await self._is_paused(), slow=slow, reason=reason)
 
     def _forget_question(self) -> None:
         if self._question is not None:
