@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,18 @@ pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("estate")]
 
 ARCHIVE_INTERVAL_S = 10
 GOOD = {"pass", "pass_with_conditions"}
+# Each of these takes a path of its own. The others differ from one of them by a single step and run with OPS_PROOFS=all;
+# the loss of the site with the repository alone is what the killed drills repeat.
 RECOVERED = (
-    "database_host_lost",
     "dropped_table",
     "newest_backup_corrupt",
     "site_lost_receivers",
-    "site_lost_repository",
-    "site_lost_standby_async",
     "site_lost_standby_sync",
     "site_partition",
     "zombie_primary",
 )
+if os.environ.get("OPS_PROOFS") == "all":
+    RECOVERED += ("database_host_lost", "site_lost_repository", "site_lost_standby_async")
 NOTHING_LOST = {"dropped_table", "site_lost_receivers", "site_lost_standby_sync"}
 
 
