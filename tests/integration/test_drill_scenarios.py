@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("estate")]
 
 ARCHIVE_INTERVAL_S = 10
 GOOD = {"pass", "pass_with_conditions"}
-# Each of these takes a path of its own. The others differ from one of them by a single step and run with OPS_PROOFS=all;
+# Each of these takes a path of its own. The others differ from one of them by one step and run with OPS_PROOFS=all;
 # the loss of the site with the repository alone is what the killed drills repeat.
 RECOVERED = (
     "dropped_table",
