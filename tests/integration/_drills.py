@@ -26,10 +26,12 @@ RUN_TIMEOUT_S = 900
 # Ten hosts, the controller and the tests share two cores: a health check that starves there is not the switch's error.
 # A drill by itself allows none.
 ERRORS_ALLOWED = 20
+# The loop ends by itself: a command in a container outlives the one that asked for it.
 LOOP = (
-    "while :; do printf '%s ' $(date +%s.%N); "
-    "PGCONNECT_TIMEOUT=1 psql -AtXqc 'SELECT NOT pg_is_in_recovery()' 2>/dev/null || echo -; sleep 0.1; done"
+    "while :; do printf '%s ' $(date +%s.%N); PGCONNECT_TIMEOUT=1 /usr/lib/postgresql/15/bin/psql -h /var/run/postgresql "
+    "-AtXqc 'SELECT NOT pg_is_in_recovery()' 2>/dev/null || echo -; sleep 0.2; done"
 )
+LOOP_S = "20"
 
 
 def command(*extra: str, playbook: str = "dr-drill.yml") -> list[str]:
@@ -122,7 +124,7 @@ def kill_when_entered(process: subprocess.Popen[bytes], step: str, *, cwd: Path)
 
 @dataclass
 class Observer:
-    """Asks both database hosts, ten times a second and from outside of the drill, whether they are writable.
+    """Asks both database hosts, some four times a second and from outside of the drill, whether they are writable.
 
     A host that does not answer is not writable. Two writers are two hosts that say so at the same instant.
     """
@@ -146,7 +148,7 @@ class Observer:
 
     def _watch(self, host: str) -> None:
         while not self._stop.is_set():
-            asked = ["podman", "exec", "-u", "postgres", f"{PREFIX}-{host}", "sh", "-c", LOOP]
+            asked = ["podman", "exec", "-u", "postgres", f"{PREFIX}-{host}", "timeout", LOOP_S, "sh", "-c", LOOP]
             with subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
                 assert process.stdout is not None
                 for line in process.stdout:
