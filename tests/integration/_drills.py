@@ -28,8 +28,9 @@ RUN_TIMEOUT_S = 900
 ERRORS_ALLOWED = 20
 # The loop ends by itself: a command in a container outlives the one that asked for it.
 LOOP = (
-    "while :; do printf '%s ' $(date +%s.%N); PGCONNECT_TIMEOUT=1 /usr/lib/postgresql/15/bin/psql -h /var/run/postgresql "
-    "-AtXqc 'SELECT NOT pg_is_in_recovery()' 2>/dev/null || echo -; sleep 0.2; done"
+    "while :; do printf '%s ' $(date +%s.%N); "
+    "PGCONNECT_TIMEOUT=1 /usr/lib/postgresql/15/bin/psql -h /var/run/postgresql -AtXqc "
+    "'SELECT NOT pg_is_in_recovery()' 2>/dev/null || echo -; sleep 0.2; done"
 )
 LOOP_S = "20"
 
