@@ -3,9 +3,8 @@
 """The record of a drill, put together from its journal. Pure: no file is touched here.
 
 The journal holds what each step measured; this module turns it into the phases of the recovery time, the writes that
-were
-lost, the forecast for the real size and the verdict. Every part that was not measured stays ``None`` and is never a
-zero.
+were lost, the forecast for the real size and the verdict. Every part that was not measured stays ``None`` and is never
+a zero.
 
 PRIVATE to the collection: it can change at any time.
 """
@@ -117,11 +116,9 @@ def phases_of(state: Mapping[str, Any]) -> tuple[dict[str, Any] | None, list[dic
     """Split the gap that the clients saw into its phases.
 
     The gap runs from the last acknowledged write before the fault to the first one after the redirection. A
-    boundary lies
-    where the step that owns the phase ended; a boundary that would fall outside the gap is moved to its edge, and
-    one that
-    was not measured takes the phase with it. The sum of the phases is therefore the gap, or the record says by
-    how much not.
+    boundary lies where the step that owns the phase ended; a boundary that would fall outside the gap is moved to its
+    edge, and one that was not measured takes the phase with it. The sum of the phases is therefore the gap, or the
+    record says by how much not.
     """
     results, entered = state["results"], state["entered"]
     gap = results.get("first_write", {}).get("gap")

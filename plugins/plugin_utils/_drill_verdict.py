@@ -16,11 +16,9 @@ __all__ = ["judge"]
 def judge(record: Mapping[str, Any], scenario: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``verdict``, ``verdict_reasons``, ``findings`` and ``corrective_actions`` of a record.
 
-    A drill fails when its expected outcome did not come about, when a target was missed, or when something that
-    has to be
-    measured was not. It passes with conditions when it held but was interrupted, fell back to an older backup,
-    ran late at a
-    step, or was signed by stand-ins.
+    A drill fails when its expected outcome did not come about, when a target was missed, or when something that has
+    to be measured was not. It passes with conditions when it held but was interrupted, fell back to an older backup,
+    ran late at a step, or was signed by stand-ins.
     """
     expected = scenario.get("expect", {})
     outcome = expected.get("outcome", "recovered")
@@ -154,9 +152,7 @@ def _conditions(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Itera
 def _success(record: Mapping[str, Any], outcome: str) -> str:
     if outcome == "refused":
         return "The recovery was refused for the reason that the scenario plants, and nothing was lost."
-    return (
-        f"Recovered in {record['achieved']['rto_s']} s, {record['achieved']['lost_rows']} acknowledged writes lost."
-    )
+    return f"Recovered in {record['achieved']['rto_s']} s, {record['achieved']['lost_rows']} acknowledged writes lost."
 
 
 def _result(record: Mapping[str, Any], step_id: str) -> dict[str, Any]:
