@@ -1,0 +1,120 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an environment says of itself: the ``verify_*`` variables of its inventory, checked, as subjects.
+
+Services, assets, pools, pipelines and repositories are lists of mappings with a unique ``name``. Any other key can be
+read as an attribute. What an environment leaves empty it has to say so (``verify_empty``), with the reason: silence is
+not a population of zero.
+
+PRIVATE to the collection: it can change at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jsonschema
+
+from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+
+__all__ = ["LISTS", "Declared", "Environment", "check_variables"]
+
+# kind of subject -> variable that lists them
+LISTS = {
+    "service": "verify_services",
+    "asset": "verify_assets",
+    "pool": "verify_pools",
+    "pipeline": "verify_pipelines",
+    "repository": "verify_repositories",
+}
+
+_NAMED = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string", "minLength": 1}}}
+_MAP = {"type": "object"}
+_TEXT = {"type": "string"}
+SCHEMA: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "properties": {
+        **{variable: {"type": "array", "items": _NAMED} for variable in LISTS.values()},
+        "verify_hosts": _TEXT,
+        "verify_empty": {"type": "object", "additionalProperties": {"type": "string", "minLength": 10}},
+        "verify_bounds": {"type": "object", "additionalProperties": _MAP},
+        "verify_sources": {"type": "object", "additionalProperties": _MAP},
+        "verify_owners": {"type": "object", "additionalProperties": _TEXT},
+        "verify_records_dir": _TEXT,
+        "verify_runs_dir": _TEXT,
+        "verify_reports_dir": _TEXT,
+    },
+}
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One thing the environment declares: a host with its variables, a service, an asset ...
+
+    What stands in ``about`` can be read as attributes.
+    """
+
+    kind: str
+    name: str
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def __getattr__(self, key: str) -> Any:
+        about = self.__dict__.get("about") or {}
+        if key.startswith("__") or key not in about:
+            raise AttributeError(f"{self.kind} {self.__dict__.get('name')} declares no {key!r}")
+        return about[key]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return what is declared under a key, or the default."""
+        return self.about.get(key, default)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One environment: name, where its inventory lies and its digest, hosts in scope, groups, and its variables.
+
+    ``variables`` are those of the group ``all``, templated; ``excluded`` are hosts of the inventory that are out of
+    scope, with the reason.
+    """
+
+    name: str
+    inventory: str
+    inventory_digest: str
+    hosts: Mapping[str, Declared]
+    groups: Mapping[str, Sequence[str]]
+    variables: Mapping[str, Any]
+    excluded: Mapping[str, str] = field(default_factory=dict)
+
+    def subjects(self, kind: str, group: str | None = None) -> list[Declared]:
+        """Return the declared subjects of a kind, hosts narrowed to a group; the environment itself for ``estate``."""
+        if kind == "estate":
+            return [Declared("estate", self.name, self.variables)]
+        if kind == "host":
+            wanted = set(self.groups.get(group, ())) if group else set(self.hosts)
+            return [host for name, host in self.hosts.items() if name in wanted]
+        return [Declared(kind, row["name"], row) for row in self.variables.get(LISTS[kind]) or []]
+
+    def empty_reason(self, kind: str, group: str | None = None) -> str:
+        """Return why the environment has no subject of a kind (or host of a group); empty when it does not say."""
+        declared = self.variables.get("verify_empty") or {}
+        return str(declared.get(group or kind, ""))
+
+
+def check_variables(variables: Mapping[str, Any], *, where: str) -> None:
+    """Check the ``verify_*`` variables of an environment.
+
+    Raises `OpsError` with the variable, what is wrong and the mend.
+    """
+    known = {name: value for name, value in variables.items() if name.startswith("verify_")}
+    error = next(iter(jsonschema.Draft202012Validator(SCHEMA).iter_errors(known)), None)
+    if error is not None:
+        place = ".".join(str(part) for part in error.absolute_path)
+        raise OpsError(f"{where}: {place}: {error.message[:200]}; correct the variable.")
+    for variable in LISTS.values():
+        names = [row["name"] for row in known.get(variable) or []]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise OpsError(f"{where}: {variable} names {', '.join(twice)} twice; a subject has one entry.")
