@@ -44,6 +44,7 @@ cgroup_manager = "cgroupfs"
 REQUIRED_PROGRAMS = {
     "podman": "podman",
     "nft": "nftables",
+    "iptables": "iptables",  # netavark calls it, but its package does not ask for it
     "mmdebstrap": "mmdebstrap",
     "openssl": "openssl",
     "ssh-keygen": "openssh-client",

@@ -12,7 +12,7 @@ stamps=$root/.cache/stamps
 mkdir -p "$stamps"
 
 tools_packages=(git make python3 python3-venv ca-certificates)
-lab_packages=(podman runc netavark aardvark-dns mmdebstrap debian-archive-keyring nftables iproute2 openssh-client openssl
+lab_packages=(podman runc netavark aardvark-dns iptables mmdebstrap debian-archive-keyring nftables iproute2 openssh-client openssl
     rsync shellcheck zstd)
 
 as_root() {

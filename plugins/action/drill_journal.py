@@ -212,8 +212,7 @@ class _Clerk:
             return None
         if self.args["resume"] == "never":
             raise OpsError(
-                f"The drill {folder.name} has no end yet and resume is 'never'; let it resume, or close it as "
-                "aborted."
+                f"The drill {folder.name} has no end yet and resume is 'never'; let it resume, or close it as aborted."
             )
         mode = state_of(Store(folder, owner=self.owner).read().entries)["mode"]
         if mode != self.args["mode"]:

@@ -101,9 +101,7 @@ class Store:
         """
         with self._writing():
             parsed = self.read()
-            entries = parsed.entries + chain(
-                parsed.entries, _resume_bodies(parsed, plan, header), at=iso_ms(now())
-            )
+            entries = parsed.entries + chain(parsed.entries, _resume_bodies(parsed, plan, header), at=iso_ms(now()))
             self._replace(entries)
             return entries
 

@@ -14,7 +14,7 @@ import time
 import typing as t
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from ansible_collections.ccobservatory.ops.plugins.module_utils._pgwire import Connection, PgUnavailable, identifier
+from ansible_collections.ccobservatory.ops.plugins.module_utils._postgres import Connection, PgUnavailable, identifier
 
 __all__ = ["Console", "read_targets", "replace_file", "rewrite_targets"]
 

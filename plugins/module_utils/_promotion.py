@@ -17,7 +17,7 @@ import uuid
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _cluster
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._instants import now_iso
-from ansible_collections.ccobservatory.ops.plugins.module_utils._pgwire import Connection, PgUnavailable, literal
+from ansible_collections.ccobservatory.ops.plugins.module_utils._postgres import Connection, PgUnavailable, literal
 
 __all__ = ["Promotion"]
 
@@ -284,7 +284,7 @@ class Promotion:
                 writer.settimeout(self.params["write_timeout"] + 0.5)
                 writer.query(f"SET statement_timeout = {int(self.params['write_timeout'] * 1000)}")
                 writer.query(_PROBE_TABLE)
-                writer.notices.clear()
+                writer.forget_notices()
                 writer.query(_INSERT.format(literal(token), int(timeline)))
                 warned = "; ".join(writer.notices)
             with self._connect() as reader:

@@ -18,7 +18,7 @@ import typing as t
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _cluster
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from ansible_collections.ccobservatory.ops.plugins.module_utils._pgwire import Connection, identifier, literal
+from ansible_collections.ccobservatory.ops.plugins.module_utils._postgres import Connection, identifier, literal
 
 __all__ = ["IsolatedCopy", "Table", "export_rows", "plain", "read_keys", "sort_out", "write_keys"]
 

@@ -168,7 +168,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _ledger
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._instants import parse_instant
-from ansible_collections.ccobservatory.ops.plugins.module_utils._pgwire import Connection, identifier, literal
+from ansible_collections.ccobservatory.ops.plugins.module_utils._postgres import Connection, identifier, literal
 
 
 def parse_rows(lines: t.Iterable[bytes]) -> t.Iterator[_ledger.DbRow]:

@@ -140,7 +140,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _pgbouncer
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._instants import now_iso
-from ansible_collections.ccobservatory.ops.plugins.module_utils._pgwire import identifier
+from ansible_collections.ccobservatory.ops.plugins.module_utils._postgres import identifier
 
 
 class Target:

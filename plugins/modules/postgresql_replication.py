@@ -117,7 +117,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _replication
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from ansible_collections.ccobservatory.ops.plugins.module_utils._pgwire import Connection, PgUnavailable
+from ansible_collections.ccobservatory.ops.plugins.module_utils._postgres import Connection, PgUnavailable
 
 POLL_S = 0.05
 

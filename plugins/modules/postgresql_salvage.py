@@ -167,7 +167,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _cluster, _salvage
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._instants import iso, parse_instant
-from ansible_collections.ccobservatory.ops.plugins.module_utils._pgwire import Connection
+from ansible_collections.ccobservatory.ops.plugins.module_utils._postgres import Connection
 
 
 def tables_of(session: Connection, params: dict[str, t.Any]) -> list[_salvage.Table]:

@@ -245,9 +245,7 @@ def small_multiple(
     return canvas.markup()
 
 
-def _trend_point(
-    canvas: Canvas, x: float, point: Mapping[str, Any], unit: str, *, base: float, scale: float
-) -> None:
+def _trend_point(canvas: Canvas, x: float, point: Mapping[str, Any], unit: str, *, base: float, scale: float) -> None:
     if point["value"] is None:
         canvas.text(x, base - 6, "n/m", "tick", anchor="middle")
         return

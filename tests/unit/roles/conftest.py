@@ -46,8 +46,5 @@ def receiver() -> types.ModuleType:
 
 @pytest.fixture(scope="session")
 def watchdog() -> types.ModuleType:
-    """The watchdog of the role wal_receiver, without a driver for the database."""
-    driver = types.ModuleType("psycopg2")
-    driver.Error = type("Error", (Exception,), {})  # type: ignore[attr-defined]
-    sys.modules.setdefault("psycopg2", driver)
+    """The watchdog of the role wal_receiver."""
     return load("wal_receiver/files/wal_receiver_watchdog.py")

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _pgbouncer
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from ansible_collections.ccobservatory.ops.plugins.module_utils._pgwire import PgUnavailable
+from ansible_collections.ccobservatory.ops.plugins.module_utils._postgres import PgUnavailable
 
 FILE = """\
 ; Written once; from then on the procedures own it.

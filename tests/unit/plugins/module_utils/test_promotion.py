@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _cluster, _promotion
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from ansible_collections.ccobservatory.ops.plugins.module_utils._pgwire import PgUnavailable
+from ansible_collections.ccobservatory.ops.plugins.module_utils._postgres import PgUnavailable
 
 CONTROL = "Database cluster state: x\nDatabase system identifier: 7\nLatest checkpoint location: 0/1\n"
 CONTROL += "Latest checkpoint's TimeLineID: 1\nMin recovery ending loc's timeline: 0\n"
@@ -65,6 +65,9 @@ class Session:
 
     def settimeout(self, _seconds: float) -> None:
         """Nothing takes long."""
+
+    def forget_notices(self) -> None:
+        """Nothing was said."""
 
     def leave_running(self, sql: str) -> None:
         self.server.asked.append(sql)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The connection speaks the protocol: rows, nulls, errors, streams, and a server that goes away."""
+"""A session: rows, nulls, errors, copies, and a server that goes away, as a real client library sees them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import pytest
 
-from ansible_collections.ccobservatory.ops.plugins.module_utils import _pgwire
+from ansible_collections.ccobservatory.ops.plugins.module_utils import _postgres
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 
 Reply: TypeAlias = "bytes | None"
@@ -24,7 +24,8 @@ def message(kind: bytes, payload: bytes = b"") -> bytes:
 
 
 READY = message(b"Z", b"I")
-HELLO = message(b"R", struct.pack("!i", 0)) + message(b"S", b"server_version\x0015.20\x00") + READY
+SETTINGS = (b"client_encoding\x00UTF8\x00", b"DateStyle\x00ISO, MDY\x00", b"server_version\x0015.20\x00")
+HELLO = message(b"R", struct.pack("!i", 0)) + b"".join(message(b"S", pair) for pair in SETTINGS) + READY
 
 
 def row(*values: bytes | None) -> bytes:
@@ -36,9 +37,24 @@ def columns(*names: bytes) -> bytes:
     return message(b"T", struct.pack("!h", len(names)) + b"".join(name + b"\x00" + bytes(18) for name in names))
 
 
+FATAL = (b"28000", b"57P03")
+DONE = message(b"C", b"SELECT 1\x00")
+COPY = message(b"H", struct.pack("!bhh", 0, 1, 0))
+
+
 def trouble(kind: bytes, state: bytes, text: bytes, detail: bytes = b"") -> bytes:
     more = b"D" + detail + b"\x00" if detail else b""
-    return message(kind, b"SERROR\x00C" + state + b"\x00M" + text + b"\x00" + more + b"\x00")
+    return message(
+        kind,
+        (b"SFATAL" if kind == b"E" and state in FATAL else b"SERROR" if kind == b"E" else b"SWARNING")
+        + b"\x00C"
+        + state
+        + b"\x00M"
+        + text
+        + b"\x00"
+        + more
+        + b"\x00",
+    )
 
 
 class Server:
@@ -72,8 +88,8 @@ class Server:
                     client.sendall(reply[at : at + 7])
             client.recv(65536)
 
-    def connect(self) -> _pgwire.Connection:
-        return _pgwire.Connection(socket_dir=str(self.directory), os_user=None, timeout=5)
+    def connect(self) -> _postgres.Connection:
+        return _postgres.Connection(socket_dir=str(self.directory), os_user=None, timeout=5)
 
     def close(self) -> None:
         self._listener.close()
@@ -90,18 +106,15 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def test_rows_and_nulls(server: Server) -> None:
-    server.play(
-        HELLO, columns(b"a", b"b") + row(b"1", None) + row("ü".encode(), b"") + message(b"C", b"SELECT 2\x00") + READY
-    )
+    server.play(HELLO, columns(b"a", b"b") + row(b"1", None) + row("ü".encode(), b"") + DONE + READY)
     with server.connect() as session:
         assert session.query("SELECT 1") == [["1", None], ["ü", ""]]
-        assert session.parameters == {"server_version": "15.20"}
     assert b"user\x00postgres\x00" in server.startup
     assert server.queries[0] == message(b"Q", b"SELECT 1\x00")
 
 
 def test_records_carry_the_names(server: Server) -> None:
-    server.play(HELLO, columns(b"name", b"lag") + row(b"db2", b"7") + READY, READY)
+    server.play(HELLO, columns(b"name", b"lag") + row(b"db2", b"7") + DONE + READY, columns(b"name") + DONE + READY)
     with server.connect() as session:
         assert session.records("SELECT") == [{"name": "db2", "lag": "7"}]
         assert session.value("SELECT") is None
@@ -109,22 +122,24 @@ def test_records_carry_the_names(server: Server) -> None:
 
 def test_a_copy_is_streamed(server: Server) -> None:
     lines = [b"1\t%d\n" % number for number in range(500)]
-    server.play(HELLO, b"".join(message(b"d", line) for line in lines) + message(b"c") + READY)
+    server.play(HELLO, COPY + b"".join(message(b"d", line) for line in lines) + message(b"c") + DONE + READY)
     with server.connect() as session:
         assert list(session.copy_out("COPY t TO STDOUT")) == lines
 
 
 def test_an_error_keeps_its_state_and_the_session(server: Server) -> None:
-    server.play(HELLO, trouble(b"E", b"42P01", b"no such table", b"t") + READY, row(b"2") + READY)
+    server.play(
+        HELLO, trouble(b"E", b"42P01", b"no such table", b"t") + READY, columns(b"a") + row(b"2") + DONE + READY
+    )
     with server.connect() as session:
-        with pytest.raises(_pgwire.PgError, match="no such table: t \\(SQLSTATE 42P01\\)") as caught:
+        with pytest.raises(_postgres.PgError, match="no such table: t \\(SQLSTATE 42P01\\)") as caught:
             session.query("SELECT * FROM t")
         assert caught.value.sqlstate == "42P01"
         assert session.value("SELECT 2") == "2"
 
 
 def test_warnings_are_kept(server: Server) -> None:
-    server.play(HELLO, trouble(b"N", b"01000", b"canceling wait for synchronous replication") + READY)
+    server.play(HELLO, trouble(b"N", b"01000", b"canceling wait for synchronous replication") + DONE + READY)
     with server.connect() as session:
         session.query("INSERT")
         assert session.notices == ["canceling wait for synchronous replication"]
@@ -133,10 +148,10 @@ def test_warnings_are_kept(server: Server) -> None:
 @pytest.mark.parametrize(
     ("hello", "expected", "words"),
     [
-        (trouble(b"E", b"57P03", b"the database system is starting up"), _pgwire.PgUnavailable, "starting up"),
-        (trouble(b"E", b"28000", b"peer authentication failed"), _pgwire.PgError, "peer authentication failed"),
-        (message(b"R", struct.pack("!i", 10)), _pgwire.PgError, "wants a password of postgres"),
-        (b"", _pgwire.PgUnavailable, "closed the session"),
+        (trouble(b"E", b"57P03", b"the database system is starting up"), _postgres.PgUnavailable, "starting up"),
+        (trouble(b"E", b"28000", b"Peer authentication failed"), _postgres.PgError, "Peer authentication failed"),
+        (message(b"R", struct.pack("!i", 3)), _postgres.PgError, "no password supplied"),
+        (b"", _postgres.PgUnavailable, "closed the connection"),
     ],
 )
 def test_a_refused_session_says_why(server: Server, hello: bytes, expected: type[OpsError], words: str) -> None:
@@ -148,22 +163,22 @@ def test_a_refused_session_says_why(server: Server, hello: bytes, expected: type
 def test_a_server_that_goes_away_is_unavailable(server: Server) -> None:
     server.play(HELLO, None)
     session = server.connect()
-    with pytest.raises(_pgwire.PgUnavailable, match=r"closed the session"):
+    with pytest.raises(_postgres.PgUnavailable, match=r"closed the connection"):
         session.query("SELECT pg_sleep(9)")
     session.close()
     session.close()
 
 
 def test_nobody_listening_is_unavailable(tmp_path: Path) -> None:
-    with pytest.raises(_pgwire.PgUnavailable, match=r"Nobody answers at .*No such file"):
-        _pgwire.Connection(socket_dir=str(tmp_path), os_user=None)
+    with pytest.raises(_postgres.PgUnavailable, match=r"Nobody answers at .*No such file"):
+        _postgres.Connection(socket_dir=str(tmp_path), os_user=None)
 
 
 def test_an_answer_that_takes_too_long_is_unavailable(server: Server) -> None:
     server.play(HELLO, b"")
     session = server.connect()
     session.settimeout(0.05)
-    with pytest.raises(_pgwire.PgUnavailable, match=r"did not answer in 0\.05 s"):
+    with pytest.raises(_postgres.PgUnavailable, match=r"did not answer in 0\.05 s"):
         session.query("PAUSE")
     session.close()
 
@@ -171,9 +186,9 @@ def test_an_answer_that_takes_too_long_is_unavailable(server: Server) -> None:
 @pytest.mark.parametrize(
     ("quote", "given", "expected"),
     [
-        (_pgwire.literal, "it's", "'it''s'"),
-        (_pgwire.literal, "a\\b'", " E'a\\\\b'''"),
-        (_pgwire.identifier, 'we"ird', '"we""ird"'),
+        (_postgres.literal, "it's", "'it''s'"),
+        (_postgres.literal, "a\\b'", " E'a\\\\b'''"),
+        (_postgres.identifier, 'we"ird', '"we""ird"'),
     ],
 )
 def test_quoting(quote: Callable[[str], str], given: str, expected: str) -> None:
@@ -181,7 +196,7 @@ def test_quoting(quote: Callable[[str], str], given: str, expected: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("quote", "given"), [(_pgwire.literal, "a\x00"), (_pgwire.identifier, ""), (_pgwire.identifier, "\x00")]
+    ("quote", "given"), [(_postgres.literal, "a\x00"), (_postgres.identifier, ""), (_postgres.identifier, "\x00")]
 )
 def test_what_cannot_be_quoted_is_refused(quote: Callable[[str], str], given: str) -> None:
     with pytest.raises(OpsError, match="zero byte"):
