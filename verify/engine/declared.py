@@ -77,7 +77,7 @@ class Environment:
     """One environment: name, where its inventory lies and its digest, hosts in scope, groups, and its variables.
 
     ``variables`` are those of the group ``all``, templated; ``excluded`` are hosts of the inventory that are out of
-    scope, with the reason.
+    scope, with the reason; ``secrets`` are values that no evidence may hold, and never leave this process.
     """
 
     name: str
@@ -87,6 +87,7 @@ class Environment:
     groups: Mapping[str, Sequence[str]]
     variables: Mapping[str, Any]
     excluded: Mapping[str, str] = field(default_factory=dict)
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
     def subjects(self, kind: str, group: str | None = None) -> list[Declared]:
         """Return the declared subjects of a kind, hosts narrowed to a group; the environment itself for ``estate``."""

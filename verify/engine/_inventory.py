@@ -1,0 +1,131 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read an inventory with Ansible's own code and print it as JSON: ``python _inventory.py SOURCE LIMIT``.
+
+A process of its own, because Ansible's loader and pytest's imports of the same collection do not share one. Variables
+are templated, vault files are opened as Ansible is configured to (``ANSIBLE_VAULT_PASSWORD_FILE``, ansible.cfg). Only
+variables that collection and judging use are handed over; secrets are handed over apart, for redaction.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from typing import Any
+
+from ansible import constants as settings
+from ansible.cli import CLI
+from ansible.errors import AnsibleError
+from ansible.inventory.host import Host
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
+from ansible.template import Templar
+from ansible.vars.hostvars import HostVars
+from ansible.vars.manager import VariableManager
+
+WANTED = re.compile(
+    r"^(verify_|ops_|ansible_(host|port|user|connection|become|python_interpreter|ssh_|scp_|private_key))"
+)
+SECRET = re.compile(r"(password|passphrase|_pass$|secret|token|api_key|vault_)", re.IGNORECASE)
+SHORTEST_SECRET = 6
+
+
+class Failed(Exception):
+    """The inventory cannot be read; the message is a sentence."""
+
+
+def plain(value: Any) -> Any:
+    """Return JSON values only; anything else as its text."""
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(inner) for inner in value]
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    return str.__str__(value) if isinstance(value, str) else str(value)
+
+
+class Reader:
+    """One inventory source."""
+
+    def __init__(self, source: str) -> None:
+        self.loader = DataLoader()
+        files = [settings.DEFAULT_VAULT_PASSWORD_FILE] if settings.DEFAULT_VAULT_PASSWORD_FILE else []
+        secrets = CLI.setup_vault_secrets(
+            self.loader, settings.DEFAULT_VAULT_IDENTITY_LIST, vault_password_files=files, auto_prompt=False
+        )
+        self.loader.set_vault_secrets(secrets)
+        self.inventory = InventoryManager(loader=self.loader, sources=[source])
+        self.manager = VariableManager(loader=self.loader, inventory=self.inventory)
+        HostVars(self.inventory, self.manager, self.loader)  # makes hostvars known to templates
+        self.folder = os.path.dirname(os.path.abspath(source))
+        self.secrets: set[str] = set()
+
+    def variables(self, host: Host) -> dict[str, Any]:
+        """Return the wanted variables of a host, templated; raise `Failed` naming the one that is not fit."""
+        # The environment as such is asked as localhost, which has no inventory file of its own.
+        whole = {"inventory_dir": self.folder, **self.manager.get_vars(host=host)}
+        templar = Templar(loader=self.loader, variables=whole)
+        found = {}
+        for name in sorted(whole):
+            if SECRET.search(name) and isinstance(whole[name], (str, bytes)):
+                self._keep_secret(templar, whole[name])
+            if WANTED.match(name):
+                try:
+                    found[name] = plain(templar.template(whole[name]))
+                except AnsibleError as exc:
+                    raise Failed(
+                        f"The variable {name} of {host.name} cannot be read: {str(exc).splitlines()[0]}"
+                    ) from exc
+        return found
+
+    def _keep_secret(self, templar: Templar, value: Any) -> None:
+        try:
+            text = str(templar.template(value))
+        except AnsibleError:
+            return
+        if len(text) >= SHORTEST_SECRET:
+            self.secrets.add(text)
+
+    def whole(self, limit: str) -> dict[str, Any]:
+        """Return groups, hosts in scope with their variables, hosts left out with the reason, and secrets."""
+        environment = self.variables(self.inventory.localhost or self.inventory.get_host("localhost"))
+        everyone = [host.name for host in self.inventory.get_hosts("all")]
+        pattern = str(environment.get("verify_hosts", "all"))
+        in_scope = [host.name for host in self.inventory.get_hosts(pattern)]
+        if limit:
+            self.inventory.subset(limit)
+        chosen = [host for host in self.inventory.get_hosts(pattern) if host.name in in_scope]
+        names = [host.name for host in chosen]
+        out = {name: f"not matched by verify_hosts ({pattern})" for name in everyone if name not in in_scope}
+        out.update({name: f"left out by --limit {limit}" for name in in_scope if name not in names})
+        return {
+            "pattern": pattern,
+            "everyone": everyone,
+            "groups": {
+                name: [host.name for host in group.get_hosts()] for name, group in self.inventory.groups.items()
+            },
+            "hosts": {host.name: self.variables(host) for host in chosen},
+            "excluded": out,
+            "variables": environment,
+            "secrets": sorted(self.secrets),
+        }
+
+
+def main(source: str, limit: str) -> int:
+    """Print the inventory; print ``{"error": sentence}`` and return 1 when it cannot be read."""
+    init_plugin_loader([])
+    try:
+        whole = Reader(source).whole(limit)
+    except (AnsibleError, Failed) as exc:
+        print(json.dumps({"error": " ".join(str(exc).split())}))
+        return 1
+    print(json.dumps(whole))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:3]))

@@ -1,0 +1,180 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What pytest's hooks do: one pytest item a control, judged from evidence, with the exit code of the run.
+
+PRIVATE to the collection: it can change at any time.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from verify.engine import options, words
+from verify.engine.control import Control, registered
+from verify.engine.judge import ControlResult
+from verify.engine.session import Run
+from verify.engine.words import Status
+
+__all__ = ["collect_file", "configure", "finish", "gather", "order", "status_word", "summarize"]
+
+_CHECKS = Path(__file__).resolve().parents[1] / "checks"
+_RUN = pytest.StashKey[Run]()
+_SHOWN = 12
+_WORDS = {
+    Status.PASS: ("passed", ".", "PASS"),
+    Status.FAIL: ("failed", "F", "FAIL"),
+    Status.UNKNOWN: ("unknown", "U", "UNKNOWN"),
+    Status.STALE: ("stale", "S", "STALE"),
+    Status.WAIVED: ("waived", "W", "WAIVED"),
+    Status.NOT_APPLICABLE: ("not applicable", "n", "N/A"),
+    Status.MANUAL_DUE: ("manual due", "M", "MANUAL DUE"),
+}
+
+
+class NotGreen(Exception):
+    """A control that is not green; carries its result."""
+
+    def __init__(self, result: ControlResult) -> None:
+        super().__init__(result.control.id)
+        self.result = result
+
+
+class CheckFile(pytest.File):
+    """One file of ``verify/checks``: an item for each control that it declares."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Import the file and return its controls as items; a file that declares none is an error."""
+        module = importlib.import_module(f"verify.checks.{self.path.stem}")
+        found = registered().of(module.__name__)
+        if not found:
+            raise self.CollectError(f"{self.path} declares no control; a check file without checks proves nothing.")
+        for control in found:
+            yield ControlItem.from_parent(self, name=control.id, control=control)
+
+
+class ControlItem(pytest.Item):
+    """One control, judged over all its subjects at once."""
+
+    def __init__(self, *, control: Control, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.control = control
+
+    def runtest(self) -> None:
+        """Judge; anything but green ends in `NotGreen`."""
+        result = self.config.stash[_RUN].judge(self.control.id)
+        self.user_properties.append(("status", str(result.status)))
+        if result.status not in words.GREEN:
+            raise NotGreen(result)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Say what does not hold, subject by subject, and what mends it."""
+        if isinstance(excinfo.value, NotGreen):
+            return "\n".join(_told(excinfo.value.result))
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Return how the item is called in headings."""
+        return self.path, self.control.check.__code__.co_firstlineno - 1, self.control.id
+
+
+def configure(config: pytest.Config) -> None:
+    """Make the run of ``--env`` or ``--replay`` ready; without either nothing is set up."""
+    asked = options.read(config)
+    if not asked.asked or config.option.help:
+        return
+    if getattr(config.option, "numprocesses", None):
+        raise pytest.UsageError("This suite collects concurrently by itself (--forks); leave pytest-xdist's -n out.")
+    try:
+        config.stash[_RUN] = Run.prepare(asked, cwd=config.invocation_params.dir)
+    except OpsError as exc:
+        raise pytest.UsageError(exc.message) from exc
+
+
+def collect_file(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Return the collector of a check file."""
+    if path.parent != _CHECKS or path.suffix != ".py" or path.stem.startswith("_"):
+        return None
+    if _RUN not in parent.config.stash:
+        raise pytest.UsageError("Name the environment: pytest verify/ --env NAME (or --replay RUN).")
+    return CheckFile.from_parent(parent, path=path)
+
+
+def order(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the controls of the run's matrix, in its order; other tests follow them."""
+    run = config.stash.get(_RUN, None)
+    if run is None:
+        return
+    wanted = {control_id: place for place, control_id in enumerate(run.control_ids)}
+    controls = [item for item in items if isinstance(item, ControlItem)]
+    kept = sorted((item for item in controls if item.control.id in wanted), key=lambda item: wanted[item.control.id])
+    out = [item for item in controls if item.control.id not in wanted]
+    if out:
+        config.hook.pytest_deselected(items=out)
+    run.collected(item.control.id for item in kept)
+    items[:] = [*kept, *(item for item in items if not isinstance(item, ControlItem))]
+
+
+def gather(session: pytest.Session) -> None:
+    """Collect the evidence of the run, with progress on the terminal."""
+    run = session.config.stash.get(_RUN, None)
+    if run is None or session.config.option.collectonly:
+        return
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+
+    def progress(line: str) -> None:
+        if reporter is not None:
+            reporter.write_line(line)
+
+    try:
+        run.gather(progress)
+    except OpsError as exc:
+        raise pytest.UsageError(exc.message) from exc
+
+
+def status_word(report: Any) -> tuple[str, str, str] | None:
+    """Return category, letter and word of a control's report; None for other tests."""
+    if report.when != "call":
+        return None
+    status = dict(report.user_properties).get("status")
+    return _WORDS[Status(status)] if status else None
+
+
+def finish(session: pytest.Session, exitstatus: int) -> None:
+    """Close the run and set the exit code; pytest's own 2 to 4 win, and 5 (nothing ran) becomes 10."""
+    run = session.config.stash.get(_RUN, None)
+    if run is None or session.config.option.collectonly or not run.begun:
+        return
+    others_failed = session.testsfailed > run.not_green
+    session.exitstatus = run.finish(int(exitstatus), others_failed=others_failed)
+
+
+def summarize(reporter: Any) -> None:
+    """Print the summary of the run."""
+    run = reporter.config.stash.get(_RUN, None)
+    if run is not None and run.summary:
+        reporter.section("morning", sep="─")
+        for line in run.summary:
+            reporter.write_line(line)
+
+
+def _told(result: ControlResult) -> Iterable[str]:
+    item = result.item
+    yield f"{result.control.id} {item.title} ({item.severity}, {item.owner})"
+    rows = [row for row in result.rows if not row.green]
+    for row in rows[:_SHOWN]:
+        told = [str(row.status).upper().replace("_", " "), f"{row.kind} {row.subject}:", row.says]
+        if row.failed_count:
+            told.append(f"(observed {row.observed!r}, expected {row.expected!r}; {row.failed_count} of {row.checked})")
+        yield "  " + " ".join(told)
+    if len(rows) > _SHOWN:
+        yield f"  and {len(rows) - _SHOWN} more subjects; all stand in the report"
+    yield f"  remedy: {item.remedy.text}"
+    if item.remedy.playbook:
+        tags = f" --tags {','.join(item.remedy.tags)}" if item.remedy.tags else ""
+        yield f"  first: ansible-playbook playbooks/{item.remedy.playbook}.yml{tags} --check --diff"
