@@ -1,0 +1,181 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A whole environment whose every control is green, made of evidence alone, and the ways to break it.
+
+``golden/environment.yml`` declares it; ``golden/evidence/<subject>/<fact>`` holds bodies as a source gave them (``_hosts``
+stands for every host that has no file of its own, ``--`` in a name for ``:``). Evidence that is better computed comes
+from functions marked with `golden` in the modules ``golden_*.py``. A breaker is a function marked with `breaker` in a module
+``breakers_*.py``: it gets a fresh world, puts one fault in, and names the controls that have to turn red.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import canonical_json
+from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import parse_iso
+from verify.engine.catalogue import Catalogue, load
+from verify.engine.control import registered
+from verify.engine.declared import Declared, Environment, check_variables
+from verify.engine.estate import Estate
+from verify.engine.evidence import Evidence
+from verify.engine.judge import ControlResult, judge
+from verify.engine.words import EvidenceClass
+
+HERE = Path(__file__).resolve().parent
+GOLDEN = HERE / "golden"
+CHECKS = HERE.parents[1] / "verify" / "checks"
+NOW_TEXT = "2026-11-25T08:30:00Z"
+NOW = parse_iso(NOW_TEXT).timestamp()
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+
+
+@dataclass(frozen=True)
+class Breaker:
+    """A fault: the control that has to see it, what it is, and further controls that rightly see it, with the reason."""
+
+    control: str
+    fault: str
+    put: Callable[[World], None]
+    also: dict[str, str]
+
+
+_BREAKERS: list[Breaker] = []
+_GOLDEN: list[Callable[[World], None]] = []
+
+
+def breaker(control: str, fault: str, *, also: dict[str, str] | None = None) -> Callable[[Any], Any]:
+    """Mark a function as the breaker of a control. ``also`` names others that must turn red with it, and why."""
+
+    def mark(put: Callable[[World], None]) -> Callable[[World], None]:
+        _BREAKERS.append(Breaker(control, fault, put, also or {}))
+        return put
+
+    return mark
+
+
+def golden(build: Callable[[World], None]) -> Callable[[World], None]:
+    """Mark a function that adds computed green evidence to a world."""
+    _GOLDEN.append(build)
+    return build
+
+
+class World:
+    """One environment that can be broken."""
+
+    def __init__(self, declared: dict[str, Any], bodies: dict[tuple[str, str], str]) -> None:
+        self.declared = declared
+        self.variables: dict[str, Any] = declared["variables"]
+        self.hosts: dict[str, dict[str, Any]] = declared["hosts"]
+        self.groups: dict[str, list[str]] = declared["groups"]
+        self._facts: dict[tuple[str, str], dict[str, Any]] = {}
+        for (subject, name), body in bodies.items():
+            self.set(subject, name, body)
+
+    def set(self, subject: str, name: str, body: Any, **about: Any) -> None:
+        """Put a fact in place: a text as it is, anything else as canonical JSON; ``about`` overrides fields of `Fact`."""
+        text = body if isinstance(body, str) else canonical_json(body).decode()
+        known = {"source": subject, "collected": NOW - MINUTE, "command": name, "rc": 0, "klass": EvidenceClass.MACHINE}
+        self._facts[subject, name] = {**known, **about, "body": text}
+
+    def body(self, subject: str, name: str) -> str:
+        """Return the body of a fact."""
+        found: str = self._facts[subject, name]["body"]
+        return found
+
+    def edit(self, subject: str, name: str, old: str, new: str) -> None:
+        """Replace a piece of a body; the piece has to be there."""
+        body = self.body(subject, name)
+        assert old in body, f"{subject}/{name} does not hold {old!r}"
+        self._facts[subject, name]["body"] = body.replace(old, new)
+
+    def change(self, subject: str, name: str, how: Callable[[Any], Any]) -> None:
+        """Change a JSON body by a function that edits the value in place or returns another."""
+        value = json.loads(self.body(subject, name))
+        changed = how(value)
+        self._facts[subject, name]["body"] = canonical_json(value if changed is None else changed).decode()
+
+    def lose(self, subject: str, name: str, error: str = "It did not answer within 10 s.") -> None:
+        """Make a fact one that could not be had."""
+        self._facts[subject, name] = {**self._facts[subject, name], "body": None, "error": error}
+
+    def age(self, subject: str, name: str, seconds: float) -> None:
+        """Make a fact this old."""
+        self._facts[subject, name]["collected"] = NOW - seconds
+
+    def estate(self) -> Estate:
+        """Return the estate as checks see it."""
+        check_variables(self.variables, where="golden/environment.yml")
+        evidence = Evidence()
+        for (subject, name), about in self._facts.items():
+            rest = {key: value for key, value in about.items() if key != "body"}
+            if about["body"] is None:
+                evidence.missing(subject=subject, name=name, **rest)
+            else:
+                rest.pop("error", None)
+                evidence.record(about["body"], subject=subject, name=name, **rest)
+        hosts = {name: Declared("host", name, about or {}) for name, about in self.hosts.items()}
+        environment = Environment(
+            "golden", "inventories/golden/hosts.yml", "0" * 64, hosts, self.groups, self.variables
+        )
+        return Estate(environment, evidence, now=NOW)
+
+
+@cache
+def _stored() -> tuple[dict[str, Any], dict[tuple[str, str], str]]:
+    declared = yaml.safe_load((GOLDEN / "environment.yml").read_text(encoding="utf-8"))
+    bodies: dict[tuple[str, str], str] = {}
+    folder = GOLDEN / "evidence"
+    for path in sorted((folder / "_hosts").glob("*")):
+        for host in declared["hosts"]:
+            bodies[host, path.name] = path.read_text(encoding="utf-8")
+    for path in sorted(folder.glob("*/*")):
+        if path.parent.name != "_hosts":
+            bodies[path.parent.name.replace("--", ":"), path.name] = path.read_text(encoding="utf-8")
+    return declared, bodies
+
+
+def fresh() -> World:
+    """Return a world in which everything is green."""
+    _import("golden_*.py")
+    declared, bodies = _stored()
+    world = World(copy.deepcopy(declared), bodies)
+    for build in _GOLDEN:
+        build(world)
+    return world
+
+
+def breakers() -> list[Breaker]:
+    """Return all breakers."""
+    _import("breakers_*.py")
+    return list(_BREAKERS)
+
+
+@cache
+def catalogue() -> Catalogue:
+    """Return the catalogue."""
+    return load()
+
+
+def results(world: World) -> Iterator[ControlResult]:
+    """Judge every control over a world."""
+    for path in sorted(CHECKS.glob("[a-z]*.py")):
+        importlib.import_module(f"verify.checks.{path.stem}")
+    estate = world.estate()
+    for control in registered():
+        yield judge(control, catalogue()[control.item], estate)
+
+
+@cache
+def _import(pattern: str) -> None:
+    for path in sorted(HERE.glob(pattern)):
+        importlib.import_module(path.stem)
