@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A whole environment whose every control is green, made of evidence alone, and the ways to break it.
 
-``golden/environment.yml`` declares it; ``golden/evidence/<subject>/<fact>`` holds bodies as a source gave them (``_hosts``
-stands for every host that has no file of its own, ``--`` in a name for ``:``). Evidence that is better computed comes
-from functions marked with `golden` in the modules ``golden_*.py``. A breaker is a function marked with `breaker` in a module
-``breakers_*.py``: it gets a fresh world, puts one fault in, and names the controls that have to turn red.
+``golden/environment.yml`` declares it; ``golden/evidence/<subject>/<fact>`` holds bodies as a source gave them
+(``_hosts`` stands for every host that has no file of its own, ``--`` in a name for ``:``). Evidence that is better
+computed comes from functions marked with `golden` in the modules ``golden_*.py``. A breaker is a function marked with
+`breaker` in a module ``breakers_*.py``: it gets a fresh world, puts one fault in, and names the control that has to
+turn red.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
 @dataclass(frozen=True)
 class Breaker:
-    """A fault: the control that has to see it, what it is, and further controls that rightly see it, with the reason."""
+    """A fault: the control that has to see it, what it is, and others that rightly see it, with the reason."""
 
     control: str
     fault: str
@@ -82,10 +83,10 @@ class World:
             self.set(subject, name, body)
 
     def set(self, subject: str, name: str, body: Any, **about: Any) -> None:
-        """Put a fact in place: a text as it is, anything else as canonical JSON; ``about`` overrides fields of `Fact`."""
+        """Put a fact in place: a text as it is, anything else as JSON; ``about`` overrides fields of `Fact`."""
         text = body if isinstance(body, str) else canonical_json(body).decode()
-        known = {"source": subject, "collected": NOW - MINUTE, "command": name, "rc": 0, "klass": EvidenceClass.MACHINE}
-        self._facts[subject, name] = {**known, **about, "body": text}
+        known = {"source": subject, "collected": NOW - MINUTE, "command": name, "rc": 0}
+        self._facts[subject, name] = {**known, "klass": EvidenceClass.MACHINE, **about, "body": text}
 
     def body(self, subject: str, name: str) -> str:
         """Return the body of a fact."""
