@@ -12,17 +12,17 @@ PRIVATE to the collection: it can change at any time.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import canonical_json, digest
+from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import canonical_json, digest, sha256_bytes
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import elapsed_text, seconds_between
 
 __all__ = [
     *("GENESIS", "NOTE_KINDS", "VERDICTS", "Parsed"),
-    *("chain", "parse", "plan_lines", "progress_line", "state_of", "step_index"),
+    *("chain", "line_of", "parse", "plan_lines", "progress_line", "read_line", "state_of", "step_index"),
 ]
 
 GENESIS = "0" * 64
@@ -45,11 +45,33 @@ def chain(entries: list[dict[str, Any]], new: Iterable[Mapping[str, Any]], *, at
     linked = []
     for body in new:
         seq += 1
-        entry = {**body, "seq": seq, "at": at, "prev": prev}
-        entry["hash"] = prev = digest(entry)
+        line, prev = line_of(body, seq=seq, prev=prev, at=at)
         # What is kept in memory is what a reader of the file would see.
-        linked.append(json.loads(canonical_json(entry)))
+        linked.append(json.loads(line))
     return linked
+
+
+def line_of(
+    body: Mapping[str, Any], *, seq: int, prev: str, at: str, text: Callable[[Any], bytes] = canonical_json
+) -> tuple[bytes, str]:
+    """Return the line of an entry, without its newline, and the hash that the next line names as ``prev``.
+
+    ``text`` writes one value of the body; a caller whose values are plain already may give a faster writer of the same
+    spelling.
+    """
+    parts = {key: canonical_json(key) + b":" + text(value) for key, value in body.items()}
+    for key, value in (("seq", seq), ("at", at), ("prev", prev)):
+        parts[key] = canonical_json(key) + b":" + canonical_json(value)
+    if not all(isinstance(key, str) for key in parts):
+        raise OpsError(f"An entry of the journal has a key that is not text: {list(body)!r}.")
+    # The hash of an entry is that of its line without the member "hash", so the values are written once for both.
+    own = sha256_bytes(_joined(parts))
+    parts["hash"] = b'"hash":' + canonical_json(own)
+    return _joined(parts), own
+
+
+def _joined(parts: Mapping[str, bytes]) -> bytes:
+    return b"{" + b",".join(parts[key] for key in sorted(parts)) + b"}"
 
 
 def parse(data: bytes, *, name: str) -> Parsed:
@@ -71,19 +93,28 @@ def parse(data: bytes, *, name: str) -> Parsed:
 
 
 def _entry(line: bytes, before: list[dict[str, Any]], name: str) -> dict[str, Any]:
-    number = len(before) + 1
-    mend = "The journal was edited or damaged: keep its folder as evidence, move it away and start again."
+    return read_line(line, number=len(before) + 1, prev=before[-1]["hash"] if before else GENESIS, name=name)
+
+
+def read_line(
+    line: bytes, *, number: int, prev: str, name: str, text: Callable[[Any], bytes] = canonical_json
+) -> dict[str, Any]:
+    """Read line ``number`` of a chain whose line before it has the hash ``prev``.
+
+    Raises `OpsError` when the line is none, does not match its hash, is spelled otherwise than canonical, or does not
+    belong there. ``text`` as for `line_of`.
+    """
+    mend = "It was edited or damaged: keep its folder as evidence, move it away and start again."
     try:
-        entry = json.loads(line.decode("utf-8"))
-        claimed = entry.pop("hash")
-        computed = digest(entry)
-        entry["hash"] = claimed
-        same_text = canonical_json(entry) == line
+        entry: dict[str, Any] = json.loads(line.decode("utf-8"))
+        claimed = entry["hash"]
+        whole, _found, rest = line.partition(b'"hash":"' + claimed.encode() + b'",')
+        intact = sha256_bytes(whole + rest) == claimed and text(entry) == line
     except (ValueError, KeyError, AttributeError, TypeError) as exc:
-        raise OpsError(f"Line {number} of {name} is not a journal line. {mend}", line=number) from exc
-    if claimed != computed or not same_text:
+        raise OpsError(f"Line {number} of {name} is not a line of a journal. {mend}", line=number) from exc
+    if not intact:
         raise OpsError(f"Line {number} of {name} does not match its own hash. {mend}", line=number)
-    if entry.get("prev") != (before[-1]["hash"] if before else GENESIS) or entry.get("seq") != number:
+    if entry.get("prev") != prev or entry.get("seq") != number:
         raise OpsError(f"Line {number} of {name} does not follow line {number - 1}. {mend}", line=number)
     return entry
 
