@@ -90,6 +90,7 @@ def _values(estate: Estate, program: Path) -> dict[str, str]:
         "pki_dir": text(str(estate.pki)),
         "signing_key": text(str(estate.keys / REPORT_SIGNER)),
         "allowed_signers": text(str(estate.keys / "allowed_signers")),
+        "people_records": text(str(estate.state / "records")),
         "stand_in_keys": text({name: str(estate.keys / name) for name in STAND_INS}),
         "fault_command": text(lab_command(estate, program, "fault")),
         "heal_command": text(lab_command(estate, program, "heal")),
