@@ -20,6 +20,7 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._journal import 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._journal_store import Store
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._controller import failure, run_owner
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_record import assemble, summary_of
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_witness import witnessed
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "dir": {"type": "path", "required": True},
@@ -28,6 +29,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "database_bytes": {"type": "int", "default": 0},
     "stand_in": {"type": "bool", "default": False},
     "retention_days": {"type": "int", "default": 1095},
+    "action_days": {"type": "dict", "default": {}},
 }
 _HISTORY = 12
 
@@ -56,6 +58,8 @@ class ActionModule(ActionBase):
                 database_bytes=args["database_bytes"],
                 stand_in=args["stand_in"],
                 retention_days=args["retention_days"],
+                observer=witnessed(folder, state["results"].get("assess", {}).get("clock_offsets_s", {})),
+                action_days={key: int(value) for key, value in args["action_days"].items()},
             )
         except OpsError as exc:
             return {**result, **failure(exc)}

@@ -47,6 +47,12 @@ options:
     description: Days that the record has to be kept.
     type: int
     default: 1095
+  action_days:
+    description:
+      - Days from the end of the drill until a finding has to be mended, by its severity, C(high) or C(low). A severity
+        that is not given has 14 or 90 days.
+    type: dict
+    default: {}
 seealso:
   - module: ccobservatory.ops.drill_journal
   - module: ccobservatory.ops.drill_report

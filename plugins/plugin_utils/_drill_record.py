@@ -23,6 +23,7 @@ __all__ = ["PHASES", "SCHEMA", "assemble", "forecast", "phases_of", "summary_of"
 
 SCHEMA = "ccobservatory.ops/drill/1"
 
+TEST_TYPES = {"live": "full failover and return", "copy": "isolated copy beside the live environment"}
 # Phase of the client-seen recovery time -> step of the journal that carries its deadline.
 PHASES = {
     "detect": "detect",
@@ -46,6 +47,8 @@ def assemble(
     database_bytes: int = 0,
     stand_in: bool = False,
     retention_days: int = 1095,
+    observer: Mapping[str, Any] | None = None,
+    action_days: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Return the record of a drill.
 
@@ -58,6 +61,8 @@ def assemble(
         database_bytes: size of the database that the forecast is for; 0 takes the size of the backup.
         stand_in: whether people were represented by keys of the environment.
         retention_days: how long the record has to be kept, in days from its end.
+        observer: what the witnesses beside the databases saw (`_drill_witness.witnessed`), None when nobody watched.
+        action_days: days from the end of the drill until a finding of a severity has to be mended.
     """
     results, header = state["results"], state["header"]
     scenario = header.get("scenario", {})
@@ -69,9 +74,7 @@ def assemble(
         "id": state["drill_id"],
         "environment": state["environment"],
         "mode": state["mode"],
-        "test_type": "full failover and return"
-        if state["mode"] == "live"
-        else "isolated copy beside the live environment",
+        "test_type": TEST_TYPES["live" if state["mode"] == "live" else "copy"],
         "scenario": {"name": state["scenario"], **scenario},
         "versions": {**versions, **results.get("assess", {}).get("versions", {})},
         "cleanup": _cleanup(results),
@@ -88,6 +91,7 @@ def assemble(
         "integrity": _integrity(results),
         "backup": _backup(results, header),
         "recovery_point": _recovery_point(results),
+        "observer": dict(observer) if observer else None,
         "fencing": results.get("fence", {}).get("fencing", []),
         "traffic": [{**row, "host": row.get("item")} for row in results.get("redirect", {}).get("traffic", [])],
         "steady_state": {
@@ -108,7 +112,7 @@ def assemble(
     record["achieved"] = _achieved(gap, ledger, results)
     record["forecast"] = forecast(record, results, bound_s=targets.get("bound_s"), database_bytes=database_bytes)
     record["rollback"] = [*state.get("rollback", []), *state.get("hold", [])]
-    record.update(judge(record, scenario))
+    record.update(judge(record, scenario, action_days=action_days))
     return record
 
 

@@ -7,18 +7,28 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms, parse_iso
 
 __all__ = ["judge"]
 
 
-def judge(record: Mapping[str, Any], scenario: Mapping[str, Any]) -> dict[str, Any]:
+ACTION_DAYS = {"high": 14, "low": 90}
+RETEST_DAYS = 30
+
+
+def judge(
+    record: Mapping[str, Any], scenario: Mapping[str, Any], *, action_days: Mapping[str, int] | None = None
+) -> dict[str, Any]:
     """Return ``verdict``, ``verdict_reasons``, ``findings`` and ``corrective_actions`` of a record.
 
     A drill fails when its expected outcome did not come about, when a target was missed, or when something that has
     to be measured was not. It passes with conditions when it held but was interrupted, fell back to an older backup,
-    ran late at a step, or was signed by stand-ins.
+    ran late at a step, or was signed by stand-ins. Each finding belongs to the lead of the drill until the lead hands
+    it on, and is due ``action_days`` after the end, by its severity; what failed is drilled again within 30 days.
     """
     expected = scenario.get("expect", {})
     outcome = expected.get("outcome", "recovered")
@@ -26,11 +36,36 @@ def judge(record: Mapping[str, Any], scenario: Mapping[str, Any]) -> dict[str, A
     failures = [text for rule in rules for text in rule(record, expected)]
     conditions = list(_conditions(record, expected))
     verdict = "fail" if failures else "pass_with_conditions" if conditions else "pass"
-    findings = [{"severity": "high", "text": text, "owner": None, "due": None} for text in failures]
-    findings += [{"severity": "low", "text": text, "owner": None, "due": None} for text in conditions]
-    actions = [{"text": f"Mend: {text}", "owner": None, "due": None, "retest_due_days": 30} for text in failures]
+    days = {**ACTION_DAYS, **(action_days or {})}
+    found = [("high", text) for text in failures] + [("low", text) for text in conditions]
+    owner = {"owner": record.get("header", {}).get("lead")}
+    findings = [
+        {"severity": severity, "text": text, **owner, "due": _days_after(record, days[severity])}
+        for severity, text in found
+    ]
+    again = {"retest_due": _days_after(record, RETEST_DAYS), "retest_due_days": RETEST_DAYS}
+    actions = [
+        {"text": f"Mend: {row['text']}", **owner, "due": row["due"], **again}
+        for row in findings
+        if row["severity"] == "high"
+    ]
     reasons = failures or conditions or [_success(record, outcome)]
     return {"verdict": verdict, "verdict_reasons": reasons, "findings": findings, "corrective_actions": actions}
+
+
+def _days_after(record: Mapping[str, Any], days: int) -> str | None:
+    """Return the instant so many days after the end of the drill."""
+    end = record.get("ended") or record.get("started")
+    return iso_ms(parse_iso(end) + datetime.timedelta(days=days)) if end else None
+
+
+def _writer_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
+    observer = record.get("observer")
+    if not observer:
+        yield "Whether there were ever two writers was not measured: the witnesses' files are not in the evidence."
+    elif observer["two_writers_seen"]:
+        first = observer["overlaps"][0]
+        yield f"{' and '.join(first['hosts'])} both took writes, first from {first['from']} to {first['to']}."
 
 
 def _recovery_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
@@ -163,10 +198,10 @@ def _result(record: Mapping[str, Any], step_id: str) -> dict[str, Any]:
 _RULES = {
     "recovered": (
         *(_unfinished, _recovery_failures, _loss_failures, _fencing_failures, _steady_failures, _failback_failures),
-        _integrity_failures,
+        *(_integrity_failures, _writer_failures),
     ),
     "activated": (_unfinished, _recovery_failures, _fencing_failures, _integrity_failures),
-    "returned": (_unfinished, _failback_failures, _steady_failures),
-    "refused": (_refusal_failures, _integrity_failures),
+    "returned": (_unfinished, _failback_failures, _steady_failures, _writer_failures),
+    "refused": (_refusal_failures, _integrity_failures, _writer_failures),
     "copied": (_unfinished, _copy_failures, _integrity_failures),
 }

@@ -27,8 +27,8 @@ RECOVERED = (
     "zombie_primary",
 )
 if os.environ.get("OPS_PROOFS") == "all":
-    RECOVERED += ("database_host_lost", "site_lost_repository", "site_lost_standby_async")
-NOTHING_LOST = {"dropped_table", "site_lost_receivers", "site_lost_standby_sync"}
+    RECOVERED += ("site_lost_one_receiver", "database_host_lost", "site_lost_repository", "site_lost_standby_async")
+NOTHING_LOST = {"dropped_table", "site_lost_one_receiver", "site_lost_receivers", "site_lost_standby_sync"}
 
 
 def _drill(scenario: str, cwd: Path) -> tuple[dict[str, Any], Path, _drills.Observer, str]:

@@ -17,6 +17,7 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils import _drill_re
 
 BASE = datetime.datetime(2026, 11, 23, 20, 0, tzinfo=datetime.UTC)
 TARGETS = {"rto_s": 60.0, "rpo_s": 30.0, "bound_s": 7200.0, "failback_gap_s": 30.0}
+ONE_WRITER: dict[str, Any] = {"two_writers_seen": 0, "samples": 80, "hosts": {"db1": 40, "db2": 40}, "overlaps": []}
 STEPS = ("assess", "fault", "detect", "decide", "fence", "restore", "promote", "redirect", "first_write", "verify")
 
 
@@ -69,6 +70,7 @@ def state(**changed: Any) -> dict[str, Any]:
 
 def assembled(found: dict[str, Any], **more: Any) -> dict[str, Any]:
     """Return the record of a journal."""
+    more = {"observer": ONE_WRITER, **more}
     return record_room.assemble(found, targets=TARGETS, versions={}, controller={}, history=[], **more)
 
 
@@ -159,6 +161,35 @@ def test_a_drill_that_held_in_spite_of_something_says_so(
     record = assembled(state(**changed), **more)
     assert record["verdict"] == "pass_with_conditions"
     assert record["verdict_reasons"][0].startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("observer", "reason"),
+    [
+        (None, "Whether there were ever two writers was not measured"),
+        (
+            {**ONE_WRITER, "two_writers_seen": 1, "overlaps": [{"hosts": ["db1", "db2"], "from": at(1), "to": at(2)}]},
+            "db1 and db2 both took writes, first from 2026-11-23T20:00:01.000Z",
+        ),
+    ],
+    ids=["nobody watched", "two writers"],
+)
+def test_what_the_witnesses_saw_decides(observer: dict[str, Any] | None, reason: str) -> None:
+    record = assembled(state(), observer=observer)
+    assert record["verdict"] == "fail"
+    assert record["verdict_reasons"][0].startswith(reason)
+
+
+def test_what_has_to_be_mended_has_an_owner_and_a_day() -> None:
+    found = state(stand_in=True)
+    found["header"]["lead"] = "lead"
+    found["results"]["steady"]["steady_state"][0]["result"] = "differs"
+    record = assembled(found, stand_in=True, action_days={"high": 7})
+    assert {row["owner"] for row in record["findings"] + record["corrective_actions"]} == {"lead"}
+    assert [row["due"][:10] for row in record["findings"]] == ["2026-11-30", "2027-02-21"]
+    assert [(row["due"][:10], row["retest_due"][:10]) for row in record["corrective_actions"]] == [
+        ("2026-11-30", "2026-12-23")
+    ]
 
 
 def test_a_step_beyond_its_deadline_is_a_deviation() -> None:
