@@ -14,7 +14,7 @@ import re
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 
-__all__ = ["compact", "elapsed_text", "iso_ms", "now", "parse_iso", "seconds_between"]
+__all__ = ["compact", "elapsed_text", "from_epoch", "iso_ms", "now", "parse_iso", "seconds_between"]
 
 _ISO = re.compile(
     r"^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?\s*(Z|[+-]\d\d(?::?\d\d)?)$",
@@ -24,6 +24,11 @@ _ISO = re.compile(
 def now() -> datetime.datetime:
     """Return the present instant as an aware datetime in UTC."""
     return datetime.datetime.now(tz=datetime.UTC)
+
+
+def from_epoch(seconds: float) -> datetime.datetime:
+    """Return the aware datetime in UTC of some seconds since the epoch."""
+    return datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC)
 
 
 def iso_ms(moment: datetime.datetime) -> str:

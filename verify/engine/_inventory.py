@@ -31,6 +31,11 @@ WANTED = re.compile(
 )
 SECRET = re.compile(r"(password|passphrase|_pass$|secret|token|api_key|vault_)", re.IGNORECASE)
 SHORTEST_SECRET = 6
+# Said once for the environment, not again for each of a thousand hosts.
+ESTATE_WIDE = re.compile(
+    r"^verify_(services|assets|pools|pipelines|repositories|sources|bounds|empty|owners|notices|.*_dir|.*_file|ledger_url)$"
+)
+HOST_WIDE = ("verify_private_key_file",)
 
 
 class Failed(Exception):
@@ -63,36 +68,51 @@ class Reader:
         HostVars(self.inventory, self.manager, self.loader)  # makes hostvars known to templates
         self.folder = os.path.dirname(os.path.abspath(source))
         self.secrets: set[str] = set()
+        self._seen: dict[int, Any] = {}
 
-    def variables(self, host: Host) -> dict[str, Any]:
-        """Return the wanted variables of a host, templated; raise `Failed` naming the one that is not fit."""
+    def variables(self, host: Host, *, estate: bool = False) -> dict[str, Any]:
+        """Return the wanted variables of a host (or of the estate), templated; `Failed` names one that is not fit."""
         # The environment as such is asked as localhost, which has no inventory file of its own.
         whole = {"inventory_dir": self.folder, **self.manager.get_vars(host=host)}
         templar = Templar(loader=self.loader, variables=whole)
         found = {}
         for name in sorted(whole):
-            if SECRET.search(name) and isinstance(whole[name], (str, bytes)):
+            if SECRET.search(name):
                 self._keep_secret(templar, whole[name])
-            if WANTED.match(name):
+            if WANTED.match(name) and (estate or name in HOST_WIDE or not ESTATE_WIDE.match(name)):
                 try:
                     found[name] = plain(templar.template(whole[name]))
                 except AnsibleError as exc:
                     raise Failed(
                         f"The variable {name} of {host.name} cannot be read: {str(exc).splitlines()[0]}"
                     ) from exc
+                self._secrets_in(found[name])
         return found
 
     def _keep_secret(self, templar: Templar, value: Any) -> None:
+        if id(value) in self._seen:
+            return
+        self._seen[id(value)] = value  # kept, so that the id stays its own
         try:
-            text = str(templar.template(value))
+            text = templar.template(value)
         except AnsibleError:
             return
-        if len(text) >= SHORTEST_SECRET:
-            self.secrets.add(text)
+        if isinstance(text, str) and len(text) >= SHORTEST_SECRET:
+            self.secrets.add(str.__str__(text))
+
+    def _secrets_in(self, value: Any) -> None:
+        """Keep what stands under a key that speaks of a secret, such as the password of a source."""
+        for key, inner in value.items() if isinstance(value, dict) else []:
+            if isinstance(inner, str) and SECRET.search(key) and len(inner) >= SHORTEST_SECRET:
+                self.secrets.add(inner)
+            self._secrets_in(inner)
+        for inner in value if isinstance(value, list) else []:
+            self._secrets_in(inner)
 
     def whole(self, limit: str) -> dict[str, Any]:
         """Return groups, hosts in scope with their variables, hosts left out with the reason, and secrets."""
-        environment = self.variables(self.inventory.localhost or self.inventory.get_host("localhost"))
+        localhost = self.inventory.localhost or self.inventory.get_host("localhost")
+        environment = self.variables(localhost, estate=True)
         everyone = [host.name for host in self.inventory.get_hosts("all")]
         pattern = str(environment.get("verify_hosts", "all"))
         in_scope = [host.name for host in self.inventory.get_hosts(pattern)]

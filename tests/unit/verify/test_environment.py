@@ -1,0 +1,120 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The environment is what Ansible says it is; whatever is not fit is refused in one sentence."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from verify.engine.environment import find_inventory, load
+
+HOSTS = """
+all:
+  hosts:
+    db1: {ansible_host: 192.0.2.31}
+    db2: {ansible_host: 192.0.2.32}
+    lb1: {ansible_host: 192.0.2.11}
+    old1: {}
+  children:
+    managed: {hosts: {db1: {}, db2: {}, lb1: {}}}
+    postgresql: {hosts: {db1: {}, db2: {}}}
+"""
+VARS: dict[str, str] = {
+    "ops_environment": "prod",
+    "verify_hosts": "managed",
+    "verify_user": "verify",
+    "base_domain": "example.org",
+    "verify_services": '[{name: web, critical: true, probe: "https://www.{{ base_domain }}/", hosts: [lb1]}]',
+    "verify_pools": "[{name: databases, hosts: postgresql}]",
+}
+
+
+def make(folder: Path, *, name: str = "prod", hosts: str = HOSTS, **over: str | None) -> Path:
+    """Write an inventory and return the folder to start from."""
+    base = folder / "inventories" / name
+    (base / "group_vars").mkdir(parents=True)
+    (base / "hosts.yml").write_text(hosts, encoding="utf-8")
+    lines = [f"{key}: {value}" for key, value in {**VARS, **over}.items() if value is not None]
+    (base / "group_vars" / "all.yml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+def test_ansible_resolves_groups_variables_and_templates(tmp_path: Path) -> None:
+    found = load("prod", cwd=make(tmp_path))
+    assert list(found.hosts) == ["db1", "db2", "lb1"]
+    assert found.hosts["db1"].get("ansible_host") == "192.0.2.31"
+    assert [service.get("probe") for service in found.subjects("service")] == ["https://www.example.org/"]
+    assert [host.name for host in found.subjects("host", "postgresql")] == ["db1", "db2"]
+    assert found.excluded == {"old1": "not matched by verify_hosts (managed)"}
+    assert len(found.inventory_digest) == 64
+
+
+@pytest.mark.parametrize(
+    ("limit", "hosts"),
+    [("postgresql", ["db1", "db2"]), ("managed:!postgresql", ["lb1"]), ("postgresql:&db2", ["db2"])],
+)
+def test_a_limit_is_a_pattern_of_ansible(tmp_path: Path, limit: str, hosts: list[str]) -> None:
+    found = load("prod", limit=limit, cwd=make(tmp_path))
+    assert list(found.hosts) == hosts
+    assert all(reason for reason in found.excluded.values())
+    assert set(found.hosts) | set(found.excluded) == {"db1", "db2", "lb1", "old1"}
+
+
+def test_vault_is_opened_and_its_secrets_stay_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = make(tmp_path)
+    word = tmp_path / "vault-word"
+    word.write_text("correct horse\n", encoding="utf-8")
+    monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", str(word))
+    program = [str(Path(sys.executable).parent / "ansible-vault"), "encrypt_string", "--name", "metrics_password"]
+    sealed = subprocess.run([*program, "s3cret-of-prod"], capture_output=True, text=True, check=True, env=os.environ)
+    with (base / "inventories/prod/group_vars/all.yml").open("a", encoding="utf-8") as handle:
+        handle.write(sealed.stdout)
+        handle.write('\nverify_sources: {prometheus: {url: "https://metrics", password: "{{ metrics_password }}"}}\n')
+    found = load("prod", cwd=base)
+    assert found.variables["verify_sources"]["prometheus"]["password"] == "s3cret-of-prod"
+    assert "s3cret-of-prod" in found.secrets
+    assert "metrics_password" not in found.variables
+    assert "s3cret-of-prod" not in repr(found).replace(repr(found.variables), "")
+
+
+@pytest.mark.parametrize(
+    ("over", "told"),
+    [
+        ({"ops_environment": None}, "ops_environment is not set"),
+        ({"ops_environment": "staging"}, "calls itself 'staging', but 'prod' was asked for"),
+        ({"verify_hosts": "manged"}, "is left in scope"),
+        ({"verify_services": "[{critical: true}]"}, "'name' is a required property"),
+        ({"verify_services": "[{name: web}, {name: web}]"}, "verify_services names web twice"),
+        ({"verify_pools": "[{name: databases, hosts: postgres}]"}, "'postgres', which is no group or host"),
+        ({"verify_empty": "{service: no}"}, "verify_empty.service"),
+        ({"verify_user": '"{{ nobody_set_this }}"'}, "verify_user"),
+    ],
+)
+def test_bad_input_is_refused_in_one_sentence(tmp_path: Path, over: dict[str, Any], told: str) -> None:
+    with pytest.raises(OpsError) as caught:
+        load("prod", cwd=make(tmp_path, **over))
+    assert told in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_an_unknown_environment_names_those_that_exist(tmp_path: Path) -> None:
+    make(tmp_path)
+    with pytest.raises(OpsError, match=r"no environment 'prd'.*Environments here: prod"):
+        find_inventory("prd", [tmp_path])
+
+
+def test_an_empty_inventory_proves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(OpsError, match="has no hosts"):
+        load("prod", cwd=make(tmp_path, hosts="all: {hosts: {}}\n", verify_services=None, verify_pools=None))
+
+
+def test_an_inventory_that_is_not_yaml_is_named(tmp_path: Path) -> None:
+    with pytest.raises(OpsError, match=r"Ansible cannot read|no hosts"):
+        load("prod", cwd=make(tmp_path, hosts="all: [unclosed\n"))

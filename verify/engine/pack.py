@@ -1,0 +1,154 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The folder of a run, ``reports/<environment>/<UTC time>/``: written from its first minute, sealed at its end.
+
+PRIVATE to the collection: it can change at any time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.ccobservatory.ops.plugins.module_utils import _sshsig, _utc
+from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from ansible_collections.ccobservatory.ops.plugins.module_utils._seal import MANIFEST, newest_seal, seal
+from verify import report
+from verify.engine import attestations, changes, replay, store, waivers
+from verify.engine.catalogue import Catalogue
+from verify.engine.declared import Environment
+from verify.engine.estate import Estate
+from verify.engine.judge import ControlResult
+from verify.engine.kpis import samples
+from verify.engine.ledger import Ledger
+from verify.report import notices
+from verify.report.data import item_row, read_pack
+
+__all__ = ["Finished", "check_signing", "finish_abandoned", "newest", "write_begin"]
+
+RUN, CATALOGUE, RESULTS = "run.json", "catalogue.json", "results.jsonl"
+_VERIFIER = Path(__file__).resolve().parents[1] / "verify_pack.py"
+
+
+def check_signing(environment: Environment) -> None:
+    """Raise `OpsError` when the environment names a signing key that cannot sign, or leaves out a part of it."""
+    key, signers = _signing(environment)
+    if key is None:
+        return
+    if not environment.variables.get("verify_signing_principal"):
+        raise OpsError("verify_signing_principal is not set: name the signing key as the list of allowed signers does.")
+    if signers is None or not signers.is_file():
+        raise OpsError(f"verify_allowed_signers: there is no list of allowed signers at {signers}.")
+    _sshsig.fingerprint(key)
+
+
+def newest(base: Path) -> Path:
+    """Return the newest run that holds evidence; `OpsError` when there is none."""
+    found = sorted(path.parent.parent for path in base.glob("*/evidence/index.jsonl"))
+    if not found:
+        raise OpsError(f"There is no run with evidence below {base}; run once with --live.")
+    return found[-1]
+
+
+def write_begin(folder: Path, header: dict[str, Any], catalogue: Catalogue, environment: Environment) -> None:
+    """Write what is known before the first judgement: a run that is killed after this leaves a report, incomplete."""
+    (folder / ".pid").write_text(f"{os.getpid()}\n", encoding="utf-8")
+    _json(folder / RUN, header)
+    _json(folder / CATALOGUE, [item_row(item) for item in catalogue])
+    store.write_environment(environment, folder, secrets=environment.secrets)
+    report.write_all(folder)
+
+
+def finish_abandoned(base: Path, progress: Callable[[str], None]) -> None:
+    """Give runs that were killed their report over what they decided, and say so; they are not sealed, but kept."""
+    for path in sorted(base.glob(f"*/{RESULTS}")):
+        folder = path.parent
+        if (folder / MANIFEST).exists() or (folder / "abandoned").exists():
+            continue
+        if _living(folder):
+            continue
+        report.write_all(folder)
+        (folder / "abandoned").write_text("This run was killed before it ended.\n", encoding="utf-8")
+        progress(f"run {folder.name} was killed before it ended; its report is marked incomplete")
+
+
+def _living(folder: Path) -> bool:
+    """Return whether the process that writes a run still lives."""
+    try:
+        pid = int((folder / ".pid").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return Path(f"/proc/{pid}").exists()
+
+
+def _signing(environment: Environment) -> tuple[Path | None, Path | None]:
+    key, signers = (environment.variables.get(name) for name in ("verify_signing_key", "verify_allowed_signers"))
+    return (Path(str(key)).expanduser() if key else None, Path(str(signers)).expanduser() if signers else None)
+
+
+def _json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+@dataclass
+class Finished:
+    """A run whose controls are judged; `write` makes the pack of it."""
+
+    folder: Path
+    header: dict[str, Any]
+    environment: Environment
+    catalogue: Catalogue
+    estate: Estate
+
+    def write(
+        self,
+        results: Sequence[ControlResult],
+        given: Sequence[waivers.Waiver],
+        review: waivers.Review,
+        ledger: Ledger,
+        log: store.Results,
+        code: int,
+    ) -> list[str]:
+        """Write every part, seal the folder, append the run to the ledger, tell people; return the summary's lines."""
+        folder, header = self.folder, self.header
+        kpis = samples(self.estate)
+        now = changes.snapshot(header, results)
+        compared = changes.compare(
+            now, ledger.previous(now), ledger.findings(self.environment.name), expired=review.expired_cells
+        )
+        _json(folder / RUN, header)
+        _json(folder / "changes.json", compared)
+        _json(folder / "history.json", ledger.history(now, kpis))
+        _json(folder / "waivers.json", waivers.as_record(given, review))
+        _json(folder / "attestations.json", attestations.as_record(self.estate.evidence, self.estate.now))
+        replay.keep_rules(folder)
+        (folder / ".pid").unlink(missing_ok=True)
+        report.write_all(folder)
+        manifest = self._seal(log)
+        ledger.append(now, header=header, exit_code=code, kpis=kpis, manifest=manifest)
+        ledger.prune(_utc.now().timestamp())
+        told = (folder / "summary.txt").read_text(encoding="utf-8").splitlines()
+        sent = notices.notify(read_pack(folder), self.environment.variables.get("verify_notices") or {})
+        return [*told, *review.sentences, *sent, f"report: {folder / 'audit.html'}"]
+
+    def _seal(self, log: store.Results) -> str:
+        """Seal the folder with the environment's key and return the digest of its manifest; empty without a key."""
+        key, signers = _signing(self.environment)
+        if key is None or signers is None:
+            return ""
+        (self.folder / _VERIFIER.name).write_bytes(_VERIFIER.read_bytes())
+        (self.folder / "allowed_signers").write_bytes(signers.read_bytes())
+        before = newest_seal(self.folder.parent, without=self.folder)
+        told = {
+            "id": str(self.header["id"]),
+            "environment": self.environment.name,
+            "sealed": _utc.iso_ms(_utc.now()),
+            "journal": f"{log.lines} {log.head}",
+            "previous": f"{before[0]} {before[1]}" if before else "none",
+            "signer": str(self.environment.variables["verify_signing_principal"]),
+        }
+        return seal(self.folder, told, key=key)

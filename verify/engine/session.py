@@ -1,0 +1,181 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run from end to end: environment, collection, judging, results as they come, comparison, report, seal.
+
+``Run.prepare`` refuses bad input before anything is asked. A folder that a killed run left is finished, marked
+incomplete, by the run after it.
+
+PRIVATE to the collection: it can change at any time.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from ansible_collections.ccobservatory.ops.plugins.module_utils import _utc
+from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from verify.collect import collectors
+from verify.engine import environment as environments
+from verify.engine import header, pack, replay, store, waivers
+from verify.engine.catalogue import Catalogue, load
+from verify.engine.control import registered
+from verify.engine.declared import Environment
+from verify.engine.estate import Estate
+from verify.engine.evidence import Evidence
+from verify.engine.judge import ControlResult, judge
+from verify.engine.ledger import Ledger, open_ledger, url_of
+from verify.engine.matrix import Line, expected, lines
+from verify.engine.options import Options
+from verify.engine.words import EXIT_BROKEN, GREEN, exit_code
+
+__all__ = ["Run"]
+
+CHECKS = Path(__file__).resolve().parents[1] / "checks"
+
+
+class Run:
+    """One run of the suite. ``control_ids`` is its matrix in order, ``not_green`` counts controls that are not."""
+
+    def __init__(
+        self, options: Options, environment: Environment, catalogue: Catalogue, base: Path, past: replay.Past | None
+    ) -> None:
+        self.options = options
+        self.environment = environment
+        self.catalogue = catalogue
+        self.base = base / environment.name
+        self.past = past
+        self.matrix: list[Line] = lines(registered(), catalogue, environment, options.selection)
+        self.folder = self.base / _utc.compact(_utc.now())
+        self.header = header.begin(self.folder.name, options, environment, catalogue, self.matrix, list(registered()))
+        self.waivers = self._waivers()
+        self.results: list[ControlResult] = []
+        self.summary: list[str] = []
+        self.begun = False
+        self._lines = {line.control.id: line for line in self.matrix}
+        self._expected = expected(self.matrix)
+        self._estate: Estate | None = None
+        self._log: store.Results | None = None
+        self._ledger: Ledger | None = None
+
+    @classmethod
+    def prepare(cls, options: Options, *, cwd: Path) -> Run:
+        """Return a run that is ready to collect.
+
+        Raises `OpsError` for everything that is wrong with the command line, the inventory, waivers, the signing key,
+        the ledger or, with ``--replay``, the pack.
+        """
+        past = replay.open_pack(options.replay, allowed_signers=None) if options.replay else None
+        folder = replay.use_rules(past) if past and options.rules == "run" else None
+        catalogue = load(folder) if folder else load()
+        import_checks()
+        found = past.environment if past else environments.load(options.env, limit=options.limit, cwd=cwd)
+        base = options.report_dir or Path(str(found.variables.get("verify_reports_dir") or cwd / "reports"))
+        run = cls(options, found, catalogue, base, past)
+        pack.check_signing(found)
+        run._ledger = open_ledger(url_of(found, base))
+        return run
+
+    @property
+    def control_ids(self) -> list[str]:
+        """Return the controls of the matrix, in the order of the guide."""
+        return [line.control.id for line in self.matrix]
+
+    @property
+    def not_green(self) -> int:
+        """Return how many of the judged controls are not green."""
+        return sum(1 for result in self.results if result.status not in GREEN)
+
+    def collected(self, control_ids: Iterable[str]) -> None:
+        """Raise `OpsError` unless pytest collected the whole matrix: a control that nobody runs is a hole."""
+        missing = set(self.control_ids) - set(control_ids)
+        if missing and not self.options.selection.as_record():
+            self.header["parameters"]["not_run"] = sorted(missing)
+
+    def gather(self, progress: Callable[[str], None]) -> None:
+        """Collect the evidence, or read that of the past run, and open the log of results."""
+        self.begun = True
+        pack.finish_abandoned(self.base, progress)
+        self.folder.mkdir(parents=True)
+        progress(f"run {self.folder.name}: {len(self.matrix)} controls, {self._expected} cells to decide")
+        evidence, now = self._evidence(progress)
+        self.header["collected"] = _utc.iso_ms(_utc.from_epoch(now))
+        self.header["population"].update(header.reached(self.environment, evidence))
+        self.header.update(collectors.about(evidence))
+        self._estate = Estate(self.environment, evidence, now=now)
+        self._log = store.Results(self.folder / "results.jsonl")
+        self._log.header(self.header)
+        pack.write_begin(self.folder, self.header, self.catalogue, self.environment)
+
+    def _evidence(self, progress: Callable[[str], None]) -> tuple[Evidence, float]:
+        if self.past:
+            progress(f"evidence of {self.past.folder.name}, judged as of its own time; nobody is asked")
+            return self.past.evidence, self.past.now
+        if not self.options.collect:
+            newest = pack.newest(self.base)
+            progress(f"evidence of {newest.name}, as old as it is; nobody is asked (--no-collect)")
+            return store.read_evidence(newest), time.time()
+        with store.KeptEvidence(self.folder) as evidence:
+            collectors.collect(self.environment, evidence, self.catalogue, forks=self.options.forks, progress=progress)
+        return evidence, time.time()
+
+    def judge(self, control_id: str) -> ControlResult:
+        """Judge one control, waivers applied, and append its result to the log."""
+        if self._estate is None or self._log is None:
+            raise OpsError("Nothing was collected; a control is judged after the collection.")
+        line = self._lines[control_id]
+        result = judge(line.control, line.item, self._estate, subjects=line.subjects)
+        result = waivers.apply([result], self.waivers, self._estate.now)[0]
+        self._log.control(result)
+        self.results.append(result)
+        return result
+
+    def finish(self, pytest_code: int, *, others_failed: bool) -> int:
+        """Close the log, compare, report and seal; return the exit code of the run.
+
+        pytest's own codes 2 (interrupted), 3 and 4 stay. A run that was interrupted gets no closing line: its report is
+        marked incomplete.
+        """
+        if self._log is None or self._estate is None or self._ledger is None:
+            return pytest_code or 10
+        whole = not self.options.selection.as_record() and not self.options.limit
+        review = waivers.review(self.results, self.waivers, self._estate.now, whole=whole)
+        code = exit_code(row.status for result in self.results for row in result.rows) or review.exit_floor
+        decided = sum(len(result.rows) for result in self.results)
+        if decided != self._expected and code in (0, 11):
+            code = 10
+        if others_failed and code != 1:
+            code = 1
+        interrupted = pytest_code in (2, 3, 4)
+        self.header["ended"] = _utc.iso_ms(_utc.now())
+        if not interrupted:
+            self._log.close(code, expected=self._expected)
+        done = pack.Finished(self.folder, self.header, self.environment, self.catalogue, self._estate)
+        try:
+            self.summary = done.write(self.results, self.waivers, review, self._ledger, self._log, code)
+        except OpsError as exc:
+            self.summary = [f"The pack of this run could not be finished: {exc.message}"]
+            return EXIT_BROKEN
+        finally:
+            self._ledger.close()
+        return pytest_code if interrupted else code
+
+    def _waivers(self) -> Sequence[waivers.Waiver]:
+        if self.past:
+            return self.past.waivers
+        controls = {control.id: control for control in registered()}
+        return waivers.load(
+            waivers.paths(self.environment),
+            controls=controls,
+            catalogue=self.catalogue,
+            environment=self.environment,
+            now=time.time(),
+        )
+
+
+def import_checks() -> None:
+    """Import every check file, so that its controls are registered."""
+    for path in sorted(CHECKS.glob("[a-z]*.py")):
+        importlib.import_module(f"verify.checks.{path.stem}")
