@@ -25,6 +25,7 @@ from verify.engine.estate import Estate
 from verify.engine.judge import ControlResult
 from verify.engine.kpis import samples
 from verify.engine.ledger import Ledger
+from verify.engine.results import Results
 from verify.report import notices
 from verify.report.data import item_row, read_pack
 
@@ -110,7 +111,7 @@ class Finished:
         given: Sequence[waivers.Waiver],
         review: waivers.Review,
         ledger: Ledger,
-        log: store.Results,
+        log: Results,
         code: int,
     ) -> list[str]:
         """Write every part, seal the folder, append the run to the ledger, tell people; return the summary's lines."""
@@ -135,7 +136,7 @@ class Finished:
         sent = notices.notify(read_pack(folder), self.environment.variables.get("verify_notices") or {})
         return [*told, *review.sentences, *sent, f"report: {folder / 'audit.html'}"]
 
-    def _seal(self, log: store.Results) -> str:
+    def _seal(self, log: Results) -> str:
         """Seal the folder with the environment's key and return the digest of its manifest; empty without a key."""
         key, signers = _signing(self.environment)
         if key is None or signers is None:

@@ -29,6 +29,7 @@ from verify.engine.judge import ControlResult, judge
 from verify.engine.ledger import Ledger, open_ledger, url_of
 from verify.engine.matrix import Line, expected, lines
 from verify.engine.options import Options
+from verify.engine.results import Results
 from verify.engine.words import EXIT_BROKEN, GREEN, exit_code
 
 __all__ = ["Run"]
@@ -57,7 +58,7 @@ class Run:
         self._lines = {line.control.id: line for line in self.matrix}
         self._expected = expected(self.matrix)
         self._estate: Estate | None = None
-        self._log: store.Results | None = None
+        self._log: Results | None = None
         self._ledger: Ledger | None = None
 
     @classmethod
@@ -105,7 +106,7 @@ class Run:
         self.header["population"].update(header.reached(self.environment, evidence))
         self.header.update(collectors.about(evidence))
         self._estate = Estate(self.environment, evidence, now=now)
-        self._log = store.Results(self.folder / "results.jsonl")
+        self._log = Results(self.folder / "results.jsonl")
         self._log.header(self.header)
         pack.write_begin(self.folder, self.header, self.catalogue, self.environment)
 
