@@ -37,7 +37,45 @@ options:
     description: The type of the record.
     type: str
     required: true
-    choices: [backup, restore, restore_test, drill, activation, failback]
+    choices:
+      - backup
+      - restore
+      - restore_test
+      - drill
+      - activation
+      - failback
+      - incident
+      - alert_acknowledgement
+      - postmortem
+      - review
+      - overnight_review
+      - knowledge_session
+      - roster
+      - skills
+      - vendor_contact
+      - routine_task
+      - routine_execution
+      - developer_request
+      - blocked_item
+      - pipeline
+      - pipeline_run
+      - deployment
+      - change
+      - window
+      - patch
+      - exercise
+      - healing
+      - brief
+      - vulnerability_scan
+      - security_alert
+      - access_grant
+      - access_listing
+      - document_review
+      - cost
+      - budget
+      - resource_inventory
+      - capacity_forecast
+      - drift_check
   environment:
     description: The environment that the record is about.
     type: str
@@ -52,6 +90,8 @@ options:
         C(result)), C(result) (V(verified), V(differs) or V(could_not_run)), C(host), C(started), C(ended), C(operator)
         and C(collection_version).
       - A record of a drill, an activation or a fail-back is what M(ccobservatory.ops.drill_report) takes.
+      - The keys of all other types stand in the page C(docs/records.md); C(at) is now and C(by) the operator where they
+        lack.
     type: dict
     required: true
   records_dir:

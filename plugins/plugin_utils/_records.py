@@ -23,6 +23,7 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical impor
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_schemas import (
     DRILL_LIKE,
+    RECORD_TYPES,
     TYPES,
     schema_name,
     validate,
@@ -39,7 +40,7 @@ def complete(
     """Return the content as a valid record.
 
     Filled in where they lack: ``schema``, ``type``, ``environment``, ``id``, the seconds of a phase whose start and end
-    are known, and ``defaults`` (operator and collection version).
+    are known, ``at`` and ``by`` where the type has them, and ``defaults`` (operator and collection version).
 
     Raises `OpsError` when the content names another type or environment, or does not fit its schema.
     """
@@ -54,6 +55,9 @@ def complete(
     record.setdefault("id", f"{record.get('asset') or record_type}-{_utc.compact(_utc.now())}")
     for key, value in (defaults or {}).items():
         record.setdefault(key, value)
+    if record_type in RECORD_TYPES:
+        record.setdefault("at", _utc.iso_ms(_utc.now()))
+        record.setdefault("by", record.get("operator") or "ccobservatory.ops")
     for phase in record.get("phases") or []:
         if isinstance(phase, dict) and phase.get("seconds") is None and phase.get("started") and phase.get("ended"):
             phase["seconds"] = _utc.seconds_between(phase["started"], phase["ended"])

@@ -1,0 +1,151 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the records of backups, restores and drills have to hold, as JSON Schema.
+
+A part that was not measured is ``null`` or absent, never a zero. Unknown parts are kept: such a record may say more.
+
+PRIVATE to the collection: it can change at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_fields import (
+    COUNT,
+    FLAG,
+    INSTANT,
+    SECONDS,
+    TEXT,
+    listed,
+    maybe,
+)
+
+__all__ = ["DRILL", "DRILL_LIKE", "PROCEDURE", "PROCEDURES"]
+
+PROCEDURES = ("backup", "restore", "restore_test", "drill", "activation", "failback")
+DRILL_LIKE = ("drill", "activation", "failback")
+
+
+def _object(properties: Mapping[str, Any], *required: str) -> dict[str, Any]:
+    return {"type": "object", "properties": dict(properties), "required": list(required)}
+
+
+_NAME: dict[str, Any] = {"type": "string", "minLength": 1}
+_DIGEST: dict[str, Any] = {"type": "string", "pattern": "^[0-9a-f]{40,128}$", "description": "a digest in hex"}
+_RESULT: dict[str, Any] = {"enum": ["verified", "differs", "could_not_run"]}
+_VALUE: dict[str, Any] = {"type": ["string", "number", "boolean", "null", "array", "object"]}
+
+_CHECK = _object(
+    {"name": _NAME, "command": maybe(TEXT), "expected": _VALUE, "observed": _VALUE, "result": _RESULT},
+    *("name", "expected", "observed", "result"),
+)
+_SPAN = _object(
+    {"name": _NAME, "started": maybe(INSTANT), "ended": maybe(INSTANT), "seconds": maybe(SECONDS)},
+    *("name", "seconds"),
+)
+_BACKUP = _object(
+    {
+        "label": _NAME,
+        "type": _NAME,
+        "source": maybe(TEXT),
+        "age_s": maybe(SECONDS),
+        "digest": maybe(TEXT),
+        "size_bytes": maybe(COUNT),
+        "repo_size_bytes": maybe(COUNT),
+    },
+    "label",
+)
+_PERSON = _object(
+    {
+        "role": _NAME,
+        "name": maybe(TEXT),
+        "signed_at": maybe(INSTANT),
+        "fingerprint": maybe(TEXT),
+        "stand_in": FLAG,
+    },
+    "role",
+)
+_STEP = _object(
+    {
+        "id": _NAME,
+        "status": {"enum": ["pending", "running", "interrupted", "done", "failed", "skipped"]},
+        "started": maybe(INSTANT),
+        "ended": maybe(INSTANT),
+        "seconds": maybe(SECONDS),
+        "deadline_s": maybe(SECONDS),
+        "attempts": COUNT,
+        "digest": maybe(_DIGEST),
+    },
+    *("id", "status"),
+)
+_PHASE = _object(
+    {
+        "name": {"enum": ["detect", "decide", "fence", "restore", "replay", "promote", "redirect", "first_write"]},
+        "started": maybe(INSTANT),
+        "ended": maybe(INSTANT),
+        "seconds": maybe(SECONDS),
+    },
+    *("name", "seconds"),
+)
+_LEDGER = _object({key: maybe(COUNT) for key in ("sent", "acked", "in_db", "lost", "wrong", "ghosts", "holes")})
+_PROOF = _object({"proof": _NAME, "host": TEXT, "proved": FLAG}, "proof", "proved")
+
+_BASE = {"schema": _NAME, "type": {"enum": list(PROCEDURES)}, "id": _NAME, "environment": _NAME}
+
+PROCEDURE = _object(
+    {
+        **_BASE,
+        "asset": _NAME,
+        "backup": _BACKUP,
+        "phases": listed(_SPAN),
+        "checks": listed(_CHECK),
+        "result": _RESULT,
+        "host": _NAME,
+        "started": INSTANT,
+        "ended": INSTANT,
+        "operator": maybe(TEXT),
+        "collection_version": maybe(TEXT),
+    },
+    *("schema", "type", "id", "environment", "asset", "backup", "checks", "result", "host", "started", "ended"),
+)
+
+DRILL = _object(
+    {
+        "schema": _NAME,
+        "id": _NAME,
+        "environment": _NAME,
+        "mode": {"enum": ["live", "copy"]},
+        "scenario": _object({"name": _NAME}, "name"),
+        "versions": _object({}),
+        "started": INSTANT,
+        "declared": maybe(INSTANT),
+        "ended": maybe(INSTANT),
+        "people": listed(_PERSON),
+        "targets": _object({"rto_s": maybe(SECONDS), "rpo_s": maybe(SECONDS)}, "rto_s", "rpo_s"),
+        "achieved": _object(
+            {
+                "rto_s": maybe(SECONDS),
+                "rpo_s": maybe(SECONDS),
+                "lost_rows": maybe(COUNT),
+                "in_doubt_rows": maybe(COUNT),
+            },
+            *("rto_s", "rpo_s", "lost_rows", "in_doubt_rows"),
+        ),
+        "steps": listed(_STEP),
+        "phases": listed(_PHASE),
+        "client_gap": maybe(_object({"seconds": maybe(SECONDS)}, "seconds")),
+        "ledger": maybe(_LEDGER),
+        "integrity": listed(_CHECK),
+        "backup": maybe(_BACKUP),
+        "fencing": listed(_PROOF),
+        "interruptions": listed(_object({"at": maybe(INSTANT)}, "at")),
+        "deviations": listed(_object({"text": maybe(TEXT)}, "text")),
+        "verdict": {"enum": ["pass", "pass_with_conditions", "fail", "aborted"]},
+        "verdict_reasons": listed(TEXT),
+        "sign_off": listed(_PERSON),
+    },
+    *("schema", "id", "environment", "mode", "scenario", "versions", "started", "targets", "achieved", "steps"),
+    *("verdict", "verdict_reasons"),
+)
