@@ -1,0 +1,153 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One process that speaks with one host: fed once, read to its end, stopped at its deadline.
+
+A host that stays silent must not hold up the others: after a while of silence its place among the busy ones is given
+back, so any number of dead and hanging hosts together cost one deadline.
+
+PRIVATE to the collection: it can change at any time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from verify.collect._ssh import COMMAND_SENT
+
+__all__ = ["Limits", "Places", "Spoken", "talk"]
+
+STDERR_CAP = 256 * 1024
+SILENCE_S = 3.0
+
+
+@dataclass(slots=True)
+class Spoken:
+    """What came of a conversation; instants are seconds since the epoch by the controller's clock."""
+
+    stdout: bytearray = field(default_factory=bytearray)
+    stderr: bytearray = field(default_factory=bytearray)
+    code: int | None = None
+    begun: float = 0.0
+    sent: float | None = None
+    first: float | None = None
+    ended: float = 0.0
+    late: bool = False
+    flooded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Deadline of a conversation in seconds, and the most bytes that a host may say."""
+
+    deadline_s: float
+    most_bytes: int
+
+
+class Places:
+    """How many hosts are spoken with: ``busy`` at the same time, ``waiting`` for silent ones beside them."""
+
+    def __init__(self, busy: int, waiting: int) -> None:
+        self.busy = asyncio.Semaphore(busy)
+        self.waiting = asyncio.Semaphore(max(busy, waiting))
+
+
+async def talk(
+    argv: Sequence[str], stdin: bytes, limits: Limits, places: Places, *, now: Callable[[], float]
+) -> Spoken:
+    """Start a process, hand it its input and return what it said until it ended or its deadline passed.
+
+    Raises OSError when the program cannot be started.
+    """
+    spoken = Spoken()
+    async with places.waiting:
+        await places.busy.acquire()
+        place = _Place(places.busy)
+        try:
+            spoken.begun = now()
+            process = await asyncio.create_subprocess_exec(
+                *argv, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True, limit=1 << 20
+            )
+            await _converse(process, stdin, limits, spoken, place, now)
+        finally:
+            place.give_back()
+            spoken.ended = now()
+    return spoken
+
+
+class _Place:
+    """A place among the busy hosts; it can be given back before the conversation is over."""
+
+    def __init__(self, semaphore: asyncio.Semaphore) -> None:
+        self._semaphore: asyncio.Semaphore | None = semaphore
+
+    def give_back(self) -> None:
+        if self._semaphore is not None:
+            self._semaphore.release()
+            self._semaphore = None
+
+
+async def _converse(
+    process: Process, stdin: bytes, limits: Limits, spoken: Spoken, place: _Place, now: Callable[[], float]
+) -> None:
+    loop = asyncio.get_running_loop()
+    silence = loop.call_later(SILENCE_S, place.give_back)
+
+    async def all_of_it() -> None:
+        await asyncio.gather(
+            _feed(process, stdin), _listen(process, limits, spoken, now), _overhear(process, spoken, now)
+        )
+        spoken.code = await process.wait()
+
+    try:
+        await asyncio.wait_for(all_of_it(), limits.deadline_s)
+    except TimeoutError:
+        spoken.late = True
+    finally:
+        silence.cancel()
+        if process.returncode is None:
+            await _stop(process)
+
+
+async def _feed(process: Process, stdin: bytes) -> None:
+    assert process.stdin is not None  # noqa: S101 - a pipe was asked for
+    try:
+        process.stdin.write(stdin)
+        await process.stdin.drain()
+        process.stdin.close()
+    except (BrokenPipeError, ConnectionResetError):
+        return  # the process ended first; its exit code and its errors tell why
+
+
+async def _listen(process: Process, limits: Limits, spoken: Spoken, now: Callable[[], float]) -> None:
+    assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+    while piece := await process.stdout.read(1 << 18):
+        if spoken.first is None:
+            spoken.first = now()
+        spoken.stdout += piece
+        if len(spoken.stdout) > limits.most_bytes:
+            spoken.flooded = True
+            await _stop(process)
+            return
+
+
+async def _overhear(process: Process, spoken: Spoken, now: Callable[[], float]) -> None:
+    assert process.stderr is not None  # noqa: S101 - a pipe was asked for
+    while piece := await process.stderr.read(1 << 16):
+        if len(spoken.stderr) < STDERR_CAP:
+            spoken.stderr += piece
+        if spoken.sent is None and COMMAND_SENT in spoken.stderr:
+            spoken.sent = now()
+
+
+async def _stop(process: Process) -> None:
+    """End a process and what it started (a proxy command), at once."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    await process.wait()

@@ -1,0 +1,89 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets are taken out of what a host said before anybody keeps it.
+
+Two nets: the values that the inventory knows as secrets (by the name of their variable), wherever they turn up, and
+forms that give a secret away by themselves (private keys in PEM, passwords in URLs and options, tokens in headers).
+
+PRIVATE to the collection: it can change at any time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+__all__ = ["MASK", "Redactor", "secret_values"]
+
+MASK = b"[redacted]"
+SHORTEST = 6
+_SECRET_NAME = re.compile(
+    r"(?:^|_)(?:pass|passwd|password|passphrase|secret|secrets|token|api_?key|access_?key|private_?key|cipher_?pass|"
+    r"credential|credentials|auth_?key)(?:$|_(?!file|path|dir|hash$|policy|length|min|max|age))",
+    re.IGNORECASE,
+)
+_PRIVATE_KEY = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?(?:-----END \1-----|\Z)", re.DOTALL)
+_FORMS = (
+    # user:password@ in a URL
+    (re.compile(rb"(\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{1,64}:)[^\s/@]{1,256}(?=@)", re.IGNORECASE), rb"\1" + MASK),
+    # password=..., token: "...", --repo1-cipher-pass ...
+    (
+        re.compile(
+            rb"((?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|cipher-pass|key-secret)[\"']?"
+            rb"[ \t]*[=:][ \t]*[\"']?)"
+            rb"(?!\s|[\"'])[^\s\"',;&]{4,}",
+            re.IGNORECASE,
+        ),
+        rb"\1" + MASK,
+    ),
+    (re.compile(rb"(authorization:\s*(?:basic|bearer)\s+)\S+", re.IGNORECASE), rb"\1" + MASK),
+)
+# A form is looked for only where one of these words stands: searching for words is cheap, for forms it is not.
+_SIGNS = (b"://", b"pass", b"secret", b"token", b"api", b"authorization")
+
+
+def secret_values(variables: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the text values of all variables whose name says that they are secret, at any depth."""
+    for name, value in variables.items():
+        if _SECRET_NAME.search(str(name)):
+            yield from _texts(value)
+        elif isinstance(value, Mapping):
+            yield from secret_values(value)
+        elif isinstance(value, (list, tuple)):
+            for entry in value:
+                if isinstance(entry, Mapping):
+                    yield from secret_values(entry)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for entry in value.values():
+            yield from _texts(entry)
+    elif isinstance(value, (list, tuple)):
+        for entry in value:
+            yield from _texts(entry)
+
+
+class Redactor:
+    """Takes known secrets and whatever looks like one out of bytes."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        """Values shorter than six characters are left alone: they would tear holes into everything."""
+        known = {value.strip() for value in secrets if len(value.strip()) >= SHORTEST}
+        self._known = sorted((value.encode() for value in known), key=len, reverse=True)
+
+    def __call__(self, data: bytes) -> bytes:
+        """Return the bytes with every secret replaced by ``[redacted]``."""
+        for value in self._known:
+            if value in data:
+                data = data.replace(value, MASK)
+        if b"PRIVATE KEY-----" in data:
+            data = _PRIVATE_KEY.sub(rb"-----BEGIN \1-----" + MASK, data)
+        lower = data.lower()
+        if any(sign in lower for sign in _SIGNS):
+            for form, replacement in _FORMS:
+                data = form.sub(replacement, data)
+        return data
