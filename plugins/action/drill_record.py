@@ -18,7 +18,11 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical impor
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._journal import state_of
 from ansible_collections.ccobservatory.ops.plugins.module_utils._journal_store import Store
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._controller import failure, run_owner
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._controller import (
+    collection_version,
+    failure,
+    run_owner,
+)
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_record import assemble, summary_of
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_witness import witnessed
 
@@ -92,22 +96,10 @@ def _versions(here: Path) -> dict[str, Any]:
     return {
         "ansible_core": ansible_version,
         "python": platform.python_version(),
-        "collection": _collection_version(here),
+        "collection": collection_version(),
         "git_commit": _git(here, "rev-parse", "HEAD") or None,
         "git_dirty": bool(_git(here, "status", "--porcelain", "--untracked-files=no")),
     }
-
-
-def _collection_version(here: Path) -> str | None:
-    """Return the version of the installed collection (MANIFEST.json) or of the checkout (galaxy.yml)."""
-    for folder in here.parents:
-        manifest, galaxy = folder / "MANIFEST.json", folder / "galaxy.yml"
-        if manifest.is_file():
-            return str(json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]["version"])
-        if galaxy.is_file():
-            lines = galaxy.read_text(encoding="utf-8").splitlines()
-            return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("version:")), None)
-    return None
 
 
 def _git(here: Path, *arguments: str) -> str:

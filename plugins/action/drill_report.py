@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import plain
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._journal_store import is_sealed
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._controller import drill_fact, failure, run_owner
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._controller import drill_fact, outcome, run_owner
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._pack import RECORD, Sealing, make_pack, sealed_pack
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -39,13 +40,8 @@ class ActionModule(ActionBase):
         """Make the pack and return where its parts are."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _unused, args = self.validate_argument_spec(argument_spec=ARGUMENTS)
-        try:
-            result.update(self._carry_out(plain(args), drill_fact(task_vars)))
-        except OpsError as exc:
-            result.update(failure(exc))
-        except OSError as exc:
-            result.update(failure(OpsError(f"The report cannot be written: {exc}.")))
-        return result
+        work = partial(self._carry_out, plain(args), drill_fact(task_vars))
+        return {**result, **outcome(work, otherwise="The report cannot be written")}
 
     def _carry_out(self, args: dict[str, Any], fact: dict[str, Any]) -> dict[str, Any]:
         told = args["dir"] or fact.get("dir")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import plain
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._controller import drill_fact, failure
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._controller import drill_fact, outcome
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._statement import Task, ask, sign_or_wait, signed
 
 display = Display()
@@ -52,13 +53,8 @@ class ActionModule(ActionBase):
         """Have the statement signed and return who signed it."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _unused, args = self.validate_argument_spec(argument_spec=ARGUMENTS)
-        try:
-            result.update(self._carry_out(plain(args), drill_fact(task_vars)))
-        except OpsError as exc:
-            result.update(failure(exc))
-        except OSError as exc:
-            result.update(failure(OpsError(f"The statement cannot be written or read: {exc}.")))
-        return result
+        work = partial(self._carry_out, plain(args), drill_fact(task_vars))
+        return {**result, **outcome(work, otherwise="The statement cannot be written or read")}
 
     def _carry_out(self, args: dict[str, Any], fact: dict[str, Any]) -> dict[str, Any]:
         task = _task(args, fact)

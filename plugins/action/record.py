@@ -4,16 +4,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._controller import (
     collection_version,
-    failure,
     operator,
+    outcome,
 )
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_schemas import TYPES
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._records import complete, write
@@ -37,18 +37,16 @@ class ActionModule(ActionBase):
         """Check the record and write it; in check mode only check it."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _unused, args = self.validate_argument_spec(argument_spec=ARGUMENTS)
-        try:
-            record = complete(
-                args["content"],
-                record_type=args["type"],
-                environment=args["environment"],
-                defaults={"operator": operator(), "collection_version": collection_version()},
-            )
-            if self._task.check_mode:
-                return {**result, "changed": True, "record": record, "path": None, "sha256": None}
-            path, digest = write(record, records_dir=Path(args["records_dir"]).expanduser().absolute())
-        except OpsError as exc:
-            return {**result, **failure(exc)}
-        except OSError as exc:
-            return {**result, **failure(OpsError(f"The record cannot be written: {exc}."))}
-        return {**result, "changed": True, "record": record, "path": str(path), "sha256": digest}
+        return {**result, **outcome(partial(self._carry_out, args), otherwise="The record cannot be written")}
+
+    def _carry_out(self, args: dict[str, Any]) -> dict[str, Any]:
+        record = complete(
+            args["content"],
+            record_type=args["type"],
+            environment=args["environment"],
+            defaults={"operator": operator(), "collection_version": collection_version()},
+        )
+        if self._task.check_mode:
+            return {"changed": True, "record": record, "path": None, "sha256": None}
+        path, digest = write(record, records_dir=Path(args["records_dir"]).expanduser().absolute())
+        return {"changed": True, "record": record, "path": str(path), "sha256": digest}

@@ -12,14 +12,14 @@ import getpass
 import json
 import multiprocessing
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._journal_store import Owner
 
-__all__ = ["DRILL_FACT", "collection_version", "drill_fact", "failure", "operator", "run_owner"]
+__all__ = ["DRILL_FACT", "collection_version", "drill_fact", "failure", "operator", "outcome", "run_owner"]
 
 DRILL_FACT = "ccobservatory_drill"
 
@@ -61,3 +61,16 @@ def collection_version() -> str | None:
 def failure(error: OpsError) -> dict[str, Any]:
     """Return the result of a task that an `OpsError` ended."""
     return {**error.details, "failed": True, "msg": error.message}
+
+
+def outcome(work: Callable[[], dict[str, Any]], *, otherwise: str) -> dict[str, Any]:
+    """Return what ``work`` returns, or the result of a failed task when it raises `OpsError` or OSError.
+
+    ``otherwise`` begins the sentence for an OSError, such as "The report cannot be written".
+    """
+    try:
+        return work()
+    except OpsError as exc:
+        return failure(exc)
+    except OSError as exc:
+        return failure(OpsError(f"{otherwise}: {exc}."))

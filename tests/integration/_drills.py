@@ -17,10 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-PREFIX = os.environ.get("OPS_LAB_PREFIX", "ops")
+from _lab import INVENTORY, PREFIX, ROOT, run_on
+
 ENVIRONMENT = "lab"
-INVENTORY = ROOT / "inventories" / ("lab" if PREFIX == "ops" else f"lab-{PREFIX}") / "hosts.yml"
 DATABASES = ("db1", "db2")
 RUN_TIMEOUT_S = 900
 # Ten hosts, the controller and the tests share two cores: a health check that starves there is not the switch's error.
@@ -177,21 +176,8 @@ class Observer:
 
 def writable() -> list[str]:
     """Return the database hosts that are writable now."""
-    found = []
-    for host in DATABASES:
-        asked = [
-            "podman",
-            "exec",
-            "-u",
-            "postgres",
-            f"{PREFIX}-{host}",
-            "psql",
-            "-AtXqc",
-            "SELECT NOT pg_is_in_recovery()",
-        ]
-        done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=60)
-        found += [host] if done.stdout.strip() == "t" else []
-    return found
+    asked = ("runuser", "-u", "postgres", "--", "psql", "-AtXqc", "SELECT NOT pg_is_in_recovery()")
+    return [host for host in DATABASES if run_on(host, *asked).stdout.strip() == "t"]
 
 
 def verified(folder: Path) -> subprocess.CompletedProcess[str]:

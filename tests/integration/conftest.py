@@ -5,29 +5,20 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import _drills
 import pytest
+from _lab import lab
 
 
 @pytest.fixture(scope="session")
 def estate() -> None:
     """Insist on a lab that is up as a whole, with the one writable primary where it belongs."""
-    asked = [
-        sys.executable,
-        str(_drills.ROOT / "lab" / "lab"),
-        "--quiet",
-        "--prefix",
-        _drills.PREFIX,
-        "status",
-        "--json",
-    ]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=120)
-    if done.returncode != 0:
-        pytest.fail(f"The lab is not up ({done.stderr.strip()}); start it with `make lab`.")
-    down = [line["host"] for line in json.loads(done.stdout) if line["state"] != "running"]
+    try:
+        lines = json.loads(lab("--quiet", "status", "--json"))
+    except AssertionError as error:
+        pytest.fail(f"The lab is not up ({error}); start it with `make lab`.")
+    down = [line["host"] for line in lines if line["state"] != "running"]
     if down:
         pytest.fail(f"The lab is half up: {', '.join(down)} not running; start it with `make lab`.")
     if _drills.writable() != ["db1"]:

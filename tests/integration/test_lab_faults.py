@@ -5,20 +5,17 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from _lab import PREFIX, lab, on
 
 pytestmark = pytest.mark.lab
 
-ROOT = Path(__file__).resolve().parents[2]
-PREFIX = os.environ.get("OPS_LAB_PREFIX", "ops")
 FINGERPRINT = """
 import hashlib, json, os, sys
 found = {}
@@ -33,23 +30,6 @@ print(json.dumps(found))
 """
 PAGE_TABLE = "lab_page_probe"
 PAGE_SUM = "SELECT sum(n) FROM lab_page_probe"
-
-
-def lab(*arguments: str, code: int = 0) -> str:
-    """Run the lab's program, insist on its exit code and return what it printed."""
-    command = [sys.executable, str(ROOT / "lab" / "lab"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
-    assert done.returncode == code, f"{' '.join(arguments)} ended with {done.returncode}: {done.stdout}{done.stderr}"
-    return done.stdout + done.stderr
-
-
-def on(host: str, *command: str, data: str = "") -> str:
-    """Run a command as root on a host and return its output."""
-    done = subprocess.run(
-        ["podman", "exec", "-i", f"{PREFIX}-{host}", *command], input=data, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"{host}: {' '.join(command)}: {done.stdout}{done.stderr}"
-    return done.stdout
 
 
 def states() -> dict[str, dict[str, str]]:

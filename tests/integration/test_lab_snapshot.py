@@ -5,31 +5,19 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from _lab import PREFIX, lab
 
 pytestmark = pytest.mark.lab
 
-ROOT = Path(__file__).resolve().parents[2]
-PREFIX = os.environ.get("OPS_LAB_PREFIX", "ops")
 NAME = "integration-test"
 MARK = "lab-snapshot-mark"
 RESTORE_SECONDS = 60
 DATABASE_SECONDS = 60
-
-
-def lab(*arguments: str, code: int = 0) -> str:
-    """Run the lab's program, insist on its exit code and return what it printed."""
-    command = [sys.executable, str(ROOT / "lab" / "lab"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=400)
-    assert done.returncode == code, f"{' '.join(arguments)} ended with {done.returncode}: {done.stdout}{done.stderr}"
-    return done.stdout + done.stderr
 
 
 def psql(statement: str) -> subprocess.CompletedProcess[str]:

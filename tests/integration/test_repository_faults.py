@@ -10,7 +10,6 @@ is as clean as before, the primary was never restarted, and a real restore bring
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -22,12 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _lab import INVENTORY, PREFIX, ROOT, lab, on, run_on
 
 pytestmark = pytest.mark.lab
 
-ROOT = Path(__file__).resolve().parents[2]
-PREFIX = os.environ.get("OPS_LAB_PREFIX", "ops")
-INVENTORY = ROOT / "inventories" / ("lab" if PREFIX == "ops" else f"lab-{PREFIX}") / "hosts.yml"
 STANZA, REPOSITORY, REPO_PATH = "main", "repo1", "/var/lib/pgbackrest"
 CONFIG = "/etc/pgbackrest/pgbackrest.conf"
 DATA_DIR, BIN_DIR = "/var/lib/postgresql/15/main", "/usr/lib/postgresql/15/bin"
@@ -37,34 +34,6 @@ COUNT = "SELECT count(*) FROM repository_faults_probe"
 FOREIGN = "/var/lib/postgresql/foreign"
 FOUND_WITHIN_S = 60
 AS_POSTGRES = ("runuser", "-u", "postgres", "--")
-
-
-def lab(*arguments: str) -> str:
-    """Run the lab's program and return what it printed; it has to succeed."""
-    command = [sys.executable, str(ROOT / "lab" / "lab"), "--quiet", "--prefix", PREFIX, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
-    assert done.returncode == 0, f"{' '.join(arguments)}: {done.stdout}{done.stderr}"
-    return done.stdout
-
-
-def run_on(host: str, *command: str, data: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a command as root on a host."""
-    return subprocess.run(
-        ["podman", "exec", "-i", f"{PREFIX}-{host}", *command],
-        input=data,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-        timeout=240,
-    )
-
-
-def on(host: str, *command: str, data: str = "") -> str:
-    """Run a command as root on a host and return its output; it has to succeed."""
-    done = run_on(host, *command, data=data)
-    assert done.returncode == 0, f"{host}: {' '.join(command)}: {done.stdout}{done.stderr}"
-    return done.stdout
 
 
 def shell(script: str, *arguments: str, host: str = REPOSITORY) -> str:
@@ -326,7 +295,7 @@ def made(case: Case, bench: Bench) -> tuple[str, Callable[[], None]]:
         return "", case.make(bench)
     name, *targets = case.make
     options = ["--set", "unit=pgbackrest.service"] if name == "disk-full" else []
-    told = lab("fault", name, *targets, *options, "--json")
+    told = lab("--quiet", "fault", name, *targets, *options, "--json")
     return told, lambda: lab("heal", name, *targets) and None
 
 
