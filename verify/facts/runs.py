@@ -1,0 +1,99 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What playbooks left, as checks read it: chained records, and the drills with their seals.
+
+PRIVATE to the collection: it can change at any time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from verify.engine.estate import Estate
+from verify.facts.instants import epoch_or_none
+from verify.facts.records import MACHINES, Records
+
+__all__ = ["Pack", "Runs", "parse_packs", "runs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A sealed drill: whether the seal holds, and what its record measured.
+
+    Instants are seconds since the epoch, durations seconds; None is what was not measured, or cannot be read.
+    """
+
+    name: str
+    intact: bool
+    faults: tuple[str, ...]
+    record: Mapping[str, Any] | None
+    started: float | None
+    ended: float | None
+    verdict: str | None
+    mode: str | None
+    scenario: str | None
+    rto_s: float | None
+    rpo_s: float | None
+    lost_rows: int | None
+    rto_target_s: float | None
+    rpo_target_s: float | None
+
+    @property
+    def environment(self) -> str | None:
+        """Return the environment that was drilled."""
+        return str(self.record["environment"]) if self.record else None
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Return the names of the people that took part, without stand-ins."""
+        rows = (self.record or {}).get("people") or ()
+        return tuple(str(row["name"]) for row in rows if row.get("name") and not row.get("stand_in"))
+
+
+class Runs(Records):
+    """The records of runs, and the packs of drills."""
+
+    def __init__(self, estate: Estate) -> None:
+        super().__init__(estate, MACHINES)
+
+    @property
+    def packs(self) -> tuple[Pack, ...]:
+        """Return the sealed drills of this environment, the oldest first; also those whose record cannot be read."""
+        found: tuple[Pack, ...] = self._estate.read(MACHINES, "packs", parse_packs)
+        return tuple(pack for pack in found if pack.environment in (None, self._estate.name))
+
+
+def runs(estate: Estate) -> Runs:
+    """Return what playbooks left."""
+    return Runs(estate)
+
+
+def parse_packs(text: str) -> tuple[Pack, ...]:
+    """Read the fact ``packs``. Raises ValueError, KeyError or TypeError for what is no such fact."""
+    rows = [_pack(row) for row in json.loads(text)["packs"]]
+    return tuple(sorted(rows, key=lambda pack: (pack.started or 0.0, pack.name)))
+
+
+def _pack(row: Mapping[str, Any]) -> Pack:
+    record = row["record"]
+    about: Mapping[str, Any] = record or {}
+    achieved, targets = about.get("achieved") or {}, about.get("targets") or {}
+    return Pack(
+        name=row["name"],
+        intact=row["intact"] is True,
+        faults=tuple(row["faults"]),
+        record=record,
+        started=epoch_or_none(about.get("started")),
+        ended=epoch_or_none(about.get("ended")),
+        verdict=about.get("verdict"),
+        mode=about.get("mode"),
+        scenario=(about.get("scenario") or {}).get("name"),
+        rto_s=achieved.get("rto_s"),
+        rpo_s=achieved.get("rpo_s"),
+        lost_rows=achieved.get("lost_rows"),
+        rto_target_s=targets.get("rto_s"),
+        rpo_target_s=targets.get("rpo_s"),
+    )
