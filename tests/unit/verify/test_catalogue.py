@@ -1,0 +1,310 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The catalogue: every item is there and complete, its remedy exists, and it is proved or called a gap."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import verify.checks
+from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from verify.engine.catalogue import FOLDER, FREQUENCIES, METHODS, SECTIONS, SEVERITIES, Catalogue, load
+from verify.engine.control import Control, registered
+
+PLAYBOOKS = FOLDER.parents[1] / "playbooks"
+
+# The guide, by section: how many items each has, in its order.
+COUNTS = {
+    **{"CORE": 6, "DELIVER": 6, "MORNING": 7, "INFRA": 8, "CICD": 8, "EOD": 7, "STANDUP": 4, "WEEKLY": 5, "RELEASE": 4},
+    **{"RELIABILITY": 5, "DEPLOYMENT": 5, "MONITORING": 5, "TOOLS": 5, "ACCESS": 5, "COMMS": 4, "OPEX": 5},
+    **{"EFFICIENCY": 5, "TEAM": 4, "ESCALATION": 5, "SECINC": 5, "CHANGE": 4, "IAC": 5, "SECURITY": 5},
+    **{"AUTOMATION": 4, "OUTAGE": 16, "BREACH": 16, "DR": 12},
+}
+IDS = [f"{section}-{number:02d}" for section, count in COUNTS.items() for number in range(1, count + 1)]
+
+# The emergency procedures, phase by phase: how many steps it has, and its first and last minute.
+PHASES: dict[str, list[tuple[int, int, int | None]]] = {
+    "OUTAGE": [(4, 0, 5), (4, 5, 30), (4, 30, 120), (4, 120, 1440)],
+    "BREACH": [(4, 0, 15), (4, 15, 60), (4, 60, 480), (4, 1440, 4320)],
+    "DR": [(4, 0, 30), (4, 30, 480), (4, 480, None)],
+}
+PROCEDURES = ("OUTAGE", "BREACH", "DR", "SECINC", "ESCALATION", "CHANGE")
+NINETY_DAYS = 7776000
+
+OWNERS = ("operations", "platform", "security", "database", "release", "management", "finance")
+SOURCES = {
+    *("host", "prometheus", "alertmanager", "backups", "runs", "records", "ledger", "git", "logs", "pipelines"),
+    *("vulnerabilities", "costs", "orchestrator", "registry", "cloud", "paging", "chat"),
+}
+REQUIRED = {
+    *("id", "title", "objective", "severity", "frequency", "owner", "method", "sources", "freshness_s", "remedy"),
+}
+OPTIONAL = {"bounds", "references", "gap"}
+BOUND = re.compile(r"^[a-z0-9]+(_[a-z0-9]+)*_(s|ratio|count|days)$")
+SENTENCE = re.compile(r"^[A-Z0-9][^\n]+[.]$")
+
+# How many controls each standard has: criteria of SOC 2, Annex A of ISO 27001:2022, families of NIST 800-53 r5.
+FRAMEWORKS: dict[str, Mapping[str, int]] = {
+    "SOC 2": {"CC1": 5, "CC2": 3, "CC3": 4, "CC4": 2, "CC5": 3, "CC6": 8, "CC7": 5, "CC8": 1, "CC9": 2, "A1": 3},
+    "ISO 27001": {"A.5": 37, "A.6": 8, "A.7": 14, "A.8": 34},
+    "NIST 800-53": {
+        **{"AC": 25, "AT": 6, "AU": 16, "CA": 9, "CM": 14, "CP": 13, "IA": 12, "IR": 9, "MA": 7, "MP": 8, "PE": 23},
+        **{"PL": 11, "PM": 32, "PS": 9, "RA": 10, "SA": 23, "SC": 51, "SI": 23, "SR": 12},
+    },
+}
+REFERENCE = re.compile(r"^(?P<part>[A-Z0-9]+(?:\.\d)?)[.-](?P<number>\d+)(?:\(\d+\))?$")
+
+
+@cache
+def raw_items() -> list[tuple[str, dict[str, Any]]]:
+    """Return file name and entry of each item, as it is written; nobody may change them."""
+    files = [(path.name, path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.yml"))]
+    return [(name, row) for name, text in files for row in yaml.safe_load(text)]
+
+
+def bound_faults(bounds: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with the bounds of an item."""
+    faults = []
+    for name, value in bounds.items():
+        number = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+        if not BOUND.match(name):
+            faults.append(f"{name} has no unit")
+        if not number:
+            faults.append(f"{name} is {value!r}")
+        elif name.endswith("_ratio") and value > 1:
+            faults.append(f"{name} is above 1")
+        elif name.endswith(("_count", "_days")) and not isinstance(value, int):
+            faults.append(f"{name} is no whole number")
+    return faults
+
+
+def reference_faults(references: Mapping[str, list[str]]) -> list[str]:
+    """Return the references that their standard does not have."""
+    faults = [f"no standard {name}" for name in references if name not in FRAMEWORKS]
+    for name, values in references.items():
+        for value in values:
+            found = REFERENCE.match(value)
+            last = FRAMEWORKS.get(name, {}).get(found["part"], 0) if found else 0
+            if not found or not 1 <= int(found["number"]) <= last:
+                faults.append(f"{name} has no {value}")
+    return faults
+
+
+def key_faults(row: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with an entry, key by key; the remedy's playbook and the gap have tests of their own."""
+    faults = [f"lacks {key}" for key in sorted(REQUIRED - set(row))]
+    faults += [f"has the unknown key {key}" for key in sorted(set(row) - REQUIRED - OPTIONAL)]
+    known = {"severity": SEVERITIES, "frequency": FREQUENCIES, "method": METHODS, "owner": OWNERS}
+    faults += [f"{key} is {row.get(key)!r}" for key, values in known.items() if row.get(key) not in values]
+    texts = {key: row.get(key) for key in ("objective", "gap") if key in row}
+    texts["remedy"] = row.get("remedy", {}).get("text")
+    faults += [f"{key} is no sentence" for key, text in texts.items() if not SENTENCE.match(str(text))]
+    title = str(row.get("title"))
+    if not 10 <= len(title) <= 60 or title.endswith("."):
+        faults.append("title is no heading of 10 to 60 characters")
+    if not row.get("sources") or set(row["sources"]) - SOURCES:
+        faults.append(f"sources are {row.get('sources')!r}")
+    if not isinstance(row.get("freshness_s"), int) or not 0 < row["freshness_s"] <= 86400:
+        faults.append(f"freshness_s is {row.get('freshness_s')!r}")
+    return faults + bound_faults(row.get("bounds", {})) + reference_faults(row.get("references", {}))
+
+
+def tags_of(node: Any, folder: Path) -> set[str]:
+    """Return every tag in a playbook's plays and tasks, and in the playbooks that it imports from its folder."""
+    if isinstance(node, list):
+        return {tag for one in node for tag in tags_of(one, folder)}
+    if not isinstance(node, dict):
+        return set()
+    own = node.get("tags", [])
+    found = {own} if isinstance(own, str) else set(own)
+    imported = node.get("ansible.builtin.import_playbook")
+    if imported:
+        found |= tags_of(yaml.safe_load((folder / imported).read_text(encoding="utf-8")), folder)
+    return found | {tag for key, value in node.items() if key != "tags" for tag in tags_of(value, folder)}
+
+
+def remedy_faults(remedy: Mapping[str, Any], folder: Path) -> list[str]:
+    """Return what a remedy names that is not there."""
+    faults = [f"unknown key {key}" for key in sorted(set(remedy) - {"text", "playbook", "tags"})]
+    name, tags = remedy.get("playbook"), set(remedy.get("tags", []))
+    if name is None:
+        return faults + (["tags without a playbook"] if tags else [])
+    path = folder / f"{name}.yml"
+    if not path.is_file():
+        return [*faults, f"there is no playbook {name}"]
+    known = tags_of(yaml.safe_load(path.read_text(encoding="utf-8")), folder)
+    return faults + [f"{name} has no tag {tag}" for tag in sorted(tags - known)]
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalogue:
+    """The catalogue as a run reads it."""
+    return load()
+
+
+@pytest.fixture(scope="module")
+def controls() -> list[Control]:
+    """The controls of all check files."""
+    for module in pkgutil.walk_packages(verify.checks.__path__, "verify.checks."):
+        importlib.import_module(module.name)
+    return [one for one in registered() if one.module.startswith("verify.checks.")]
+
+
+def test_every_item_of_the_guide_is_there_in_its_order(catalogue: Catalogue) -> None:
+    assert len(IDS) == 170
+    assert [item.id for item in catalogue] == IDS
+    assert list(COUNTS) == list(SECTIONS)
+
+
+def test_each_section_has_a_file_of_its_own() -> None:
+    homes = {row["id"]: (name, f"{row['id'].rpartition('-')[0].lower()}.yml") for name, row in raw_items()}
+    assert {item: name for item, (name, home) in homes.items() if name != home} == {}
+
+
+def test_no_title_and_no_objective_is_used_twice(catalogue: Catalogue) -> None:
+    for key in ("title", "objective"):
+        words = [getattr(item, key) for item in catalogue]
+        assert sorted({one for one in words if words.count(one) > 1}) == []
+
+
+def test_every_entry_keeps_the_rules_of_its_keys() -> None:
+    assert {row["id"]: faults for _name, row in raw_items() if (faults := key_faults(row))} == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"severity": "urgent"}, "severity is 'urgent'"),
+        ({"frequency": "yearly"}, "frequency is 'yearly'"),
+        ({"method": "guess"}, "method is 'guess'"),
+        ({"owner": "somebody"}, "owner is 'somebody'"),
+        ({"objective": "no sentence"}, "objective is no sentence"),
+        ({"title": "Short"}, "title is no heading of 10 to 60 characters"),
+        ({"sources": []}, "sources are []"),
+        ({"sources": ["rumour"]}, "sources are ['rumour']"),
+        ({"freshness_s": 0}, "freshness_s is 0"),
+        ({"gaps": "Mistyped."}, "has the unknown key gaps"),
+        ({"remedy": {"text": ""}}, "remedy is no sentence"),
+        ({"bounds": {"age": 5}}, "age has no unit"),
+        ({"bounds": {"max_ratio": 95}}, "max_ratio is above 1"),
+        ({"bounds": {"max_count": 0.5}}, "max_count is no whole number"),
+        ({"bounds": {"max_age_s": "1h"}}, "max_age_s is '1h'"),
+        ({"bounds": {"max_age_s": True}}, "max_age_s is True"),
+        ({"references": {"SOC 2": ["CC8.2"]}}, "SOC 2 has no CC8.2"),
+        ({"references": {"ISO 27001": ["A.5.38"]}}, "ISO 27001 has no A.5.38"),
+        ({"references": {"NIST 800-53": ["ZZ-1"]}}, "NIST 800-53 has no ZZ-1"),
+        ({"references": {"PCI": []}}, "no standard PCI"),
+    ],
+)
+def test_the_rules_of_the_keys_can_be_broken(change: dict[str, Any], fault: str) -> None:
+    row = next(row for _name, row in raw_items())
+    assert key_faults(row) == []
+    assert fault in key_faults({**row, **change})
+
+
+def test_every_remedy_exists() -> None:
+    remedies = {row["id"]: row["remedy"] for _name, row in raw_items()}
+    assert {item: faults for item, one in remedies.items() if (faults := remedy_faults(one, PLAYBOOKS))} == {}
+
+
+@pytest.mark.parametrize(
+    ("remedy", "faults"),
+    [
+        ({"playbook": "mend"}, []),
+        ({"playbook": "mend", "tags": ["one", "two", "three", "far"]}, []),
+        ({"playbook": "mend", "tags": ["four"]}, ["mend has no tag four"]),
+        ({"playbook": "break"}, ["there is no playbook break"]),
+        ({"tags": ["one"]}, ["tags without a playbook"]),
+        ({"play": "mend"}, ["unknown key play"]),
+    ],
+)
+def test_a_remedy_that_does_not_exist_is_found(remedy: dict[str, Any], faults: list[str], tmp_path: Path) -> None:
+    plays = [{"hosts": "all", "tags": "one", "tasks": [{"block": [{"tags": ["two"]}], "tags": ["three"]}]}]
+    imports = [{"ansible.builtin.import_playbook": "other.yml"}]
+    (tmp_path / "mend.yml").write_text(yaml.safe_dump(plays + imports), encoding="utf-8")
+    (tmp_path / "other.yml").write_text(yaml.safe_dump([{"tags": ["far"]}]), encoding="utf-8")
+    assert remedy_faults(remedy, tmp_path) == faults
+
+
+def test_steps_of_the_emergencies_have_the_windows_of_their_phase(catalogue: Catalogue) -> None:
+    for section, phases in PHASES.items():
+        wanted = [(start, end) for count, start, end in phases for _step in range(count)]
+        for number, (start, end) in enumerate(wanted, start=1):
+            bounds = catalogue[f"{section}-{number:02d}"].bounds
+            assert bounds["window_from_s"] == start * 60
+            assert bounds.get("window_to_s") == (None if end is None else end * 60)
+        assert len(wanted) == COUNTS[section]
+
+
+def test_every_step_of_a_procedure_has_to_be_exercised(catalogue: Catalogue) -> None:
+    steps = [item for item in catalogue if item.section in PROCEDURES]
+    assert [item.id for item in steps if item.bounds.get("exercise_max_age_s") != NINETY_DAYS] == []
+    assert len(steps) == sum(COUNTS[section] for section in PROCEDURES)
+
+
+def test_the_page_of_the_catalogue_names_every_bound(catalogue: Catalogue) -> None:
+    page = (FOLDER / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z0-9_]+_(?:s|ratio|count|days))`", page)) - {"freshness_s", "period_s"}
+    assert named == {name for item in catalogue for name in item.bounds}
+
+
+def test_the_page_of_the_catalogue_names_bounds_that_exist(catalogue: Catalogue) -> None:
+    page = (FOLDER / "README.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([A-Z]+-\d\d)\.([a-z0-9_]+)`", page)
+    assert len(named) > 20
+    assert [f"{item}.{name}" for item, name in named if name not in catalogue[item].bounds] == []
+
+
+def test_every_control_is_for_an_item_and_stands_in_its_section(catalogue: Catalogue, controls: list[Control]) -> None:
+    assert [one.id for one in controls if one.item not in catalogue] == []
+    homes = {one.id: f"verify.checks.{one.item.rpartition('-')[0].lower()}" for one in controls}
+    # A section that outgrows its file goes on in infra_network.py and the like.
+    strays = [one for one in controls if one.module != homes[one.id] and not one.module.startswith(homes[one.id] + "_")]
+    assert {one.id: one.module for one in strays} == {}
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_item_has_a_control_or_a_gap(section: str, catalogue: Catalogue, controls: list[Control]) -> None:
+    proved = {one.item for one in controls}
+    items = [item for item in catalogue if item.section == section]
+    assert items
+    assert [item.id for item in items if item.id not in proved and not item.gap] == []
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_no_item_has_both_a_control_and_a_gap(section: str, catalogue: Catalogue, controls: list[Control]) -> None:
+    proved = {one.item for one in controls}
+    assert [item.id for item in catalogue if item.section == section and item.id in proved and item.gap] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"title": None}, "core.yml, item CORE-01"),
+        ({"severity": "urgent"}, "severity is 'urgent'"),
+        ({"id": "NOWHERE-01"}, "no section 'NOWHERE'"),
+    ],
+)
+def test_a_broken_entry_is_refused_by_name(change: dict[str, Any], told: str, tmp_path: Path) -> None:
+    row = {**next(row for _name, row in raw_items() if row["id"] == "CORE-01"), **change}
+    (tmp_path / "core.yml").write_text(
+        yaml.safe_dump([{key: value for key, value in row.items() if value is not None}]), encoding="utf-8"
+    )
+    with pytest.raises(OpsError, match=re.escape(told)):
+        load(tmp_path)
+
+
+def test_an_item_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    row = next(row for _name, row in raw_items())
+    (tmp_path / "one.yml").write_text(yaml.safe_dump([row, row]), encoding="utf-8")
+    with pytest.raises(OpsError, match=f"items twice: {row['id']}"):
+        load(tmp_path)
