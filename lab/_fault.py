@@ -118,6 +118,7 @@ class Fault:
 
     kinds: one checker a target. each: further targets are faults of their own. default: used when no target is given.
     repeatable: making it again makes sure of it (killing what was resurrected), instead of doing nothing.
+    inside: it is made inside the first target, which has to run.
     options: name -> (default, explanation).
     """
 
@@ -132,6 +133,7 @@ class Fault:
     default: tuple[str, ...] = ()
     repeatable: bool = False
     unordered: bool = False
+    inside: bool = False
     options: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def split(self, targets: list[str]) -> list[list[str]]:

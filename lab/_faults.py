@@ -96,6 +96,8 @@ def _make_one(bench: Bench, fault: Fault, targets: list[str], settings: dict[str
     # Remembered before it is made: a fault whose command is killed half-way can still be undone.
     _records.save(bench.estate, record)
     try:
+        if fault.inside:
+            bench.require_running(targets[0])
         fault.make(bench, record, settings)
     except LabError:
         if present is None:

@@ -25,7 +25,6 @@ def _where(settings: dict[str, str], *names: str) -> dict[str, Any]:
 
 def _make_corrupt_backup(bench: Bench, record: Record, settings: dict[str, str]) -> None:
     host = record.targets[0]
-    bench.require_running(host)
     found = bench.ask(host, "backup_file", bundle=False, **_where(settings))
     record.undo["label"] = found["label"]
     bench.ask_noted(record, "flip", "flip", path=found["path"])
@@ -33,7 +32,6 @@ def _make_corrupt_backup(bench: Bench, record: Record, settings: dict[str, str])
 
 def _make_corrupt_wal(bench: Bench, record: Record, settings: dict[str, str]) -> None:
     host = record.targets[0]
-    bench.require_running(host)
     found = bench.ask(host, "wal_segment", **_where(settings, "segment"))
     bench.ask_noted(record, "flip", "flip", path=found["path"])
 
@@ -56,19 +54,16 @@ def _damage_saved(bench: Bench, record: Record, path: str, verb: str) -> None:
 
 
 def _make_remove_wal(bench: Bench, record: Record, settings: dict[str, str]) -> None:
-    bench.require_running(record.targets[0])
     found = bench.ask(record.targets[0], "wal_segment", **_where(settings, "segment"))
     _damage_saved(bench, record, found["path"], "remove")
 
 
 def _make_truncate_wal(bench: Bench, record: Record, settings: dict[str, str]) -> None:
-    bench.require_running(record.targets[0])
     found = bench.ask(record.targets[0], "wal_segment", **_where(settings, "segment"))
     _damage_saved(bench, record, found["path"], "truncate")
 
 
 def _make_remove_bundle(bench: Bench, record: Record, settings: dict[str, str]) -> None:
-    bench.require_running(record.targets[0])
     found = bench.ask(record.targets[0], "backup_file", bundle=True, **_where(settings))
     record.undo["label"] = found["label"]
     _damage_saved(bench, record, found["path"], "remove")
@@ -88,14 +83,11 @@ def _heal_saved(bench: Bench, record: Record) -> str:
 
 def _make_duplicate_wal(bench: Bench, record: Record, settings: dict[str, str]) -> None:
     host = record.targets[0]
-    bench.require_running(host)
     found = bench.ask(host, "wal_segment", **_where(settings, "segment"))
     bench.ask_noted(record, "made", "duplicate", path=found["path"])
 
 
 def _make_orphan_timeline(bench: Bench, record: Record, settings: dict[str, str]) -> None:
-    host = record.targets[0]
-    bench.require_running(host)
     bench.ask_noted(record, "made", "orphan_timeline", **_where(settings))
 
 
@@ -127,7 +119,6 @@ def _sql(bench: Bench, host: str, database: str, statement: str) -> str:
 
 def _make_corrupt_page(bench: Bench, record: Record, settings: dict[str, str]) -> None:
     host, unit, path = record.targets[0], settings["unit"], settings["file"]
-    bench.require_running(host)
     was_active = bench.is_active(host, unit)
     if not path:
         if not was_active:
@@ -158,7 +149,6 @@ def _heal_corrupt_page(bench: Bench, record: Record) -> str:
 
 def _make_expire_certificate(bench: Bench, record: Record, settings: dict[str, str]) -> None:
     host, path, unit = record.targets[0], settings["file"], settings["unit"]
-    bench.require_running(host)
     if not path:
         path = bench.ask(host, "config_value", directory=settings["config"], key="tls-server-cert-file")["value"]
     bench.keep_original(record, host, path)
@@ -171,7 +161,6 @@ def _make_expire_certificate(bench: Bench, record: Record, settings: dict[str, s
 
 def _make_wrong_key(bench: Bench, record: Record, settings: dict[str, str]) -> None:
     host = record.targets[0]
-    bench.require_running(host)
     found = bench.ask(host, "config_value", directory=settings["config"], key="repo1-cipher-pass")
     _damage_saved(bench, record, found["path"], "change_key")
 
@@ -186,6 +175,7 @@ def _repository_fault(
         usage=f"[HOST] ({REPOSITORY})",
         kinds=(host_target,),
         default=(REPOSITORY,),
+        inside=True,
         make=make,
         heal=heal,
         options=options,
@@ -253,6 +243,7 @@ FAULTS = (
         undo="flipped back",
         usage="HOST",
         kinds=(host_target,),
+        inside=True,
         make=_make_corrupt_page,
         heal=_heal_corrupt_page,
         options={
@@ -269,6 +260,7 @@ FAULTS = (
         undo="put back",
         usage="HOST...",
         kinds=(host_target,),
+        inside=True,
         each=True,
         make=_make_expire_certificate,
         heal=_heal_saved,

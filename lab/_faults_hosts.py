@@ -81,7 +81,6 @@ def _heal_cut(bench: Bench, record: Record) -> str:
 def _make_service_stop(bench: Bench, record: Record, settings: dict[str, str]) -> None:
     del settings
     host, unit = record.targets
-    bench.require_running(host)
     if not bench.is_active(host, unit):
         raise LabRefused(
             f"{unit} is not running on {host}, so there is nothing to stop; look at: lab ssh {host} systemctl status"
@@ -103,7 +102,6 @@ def _heal_service_stop(bench: Bench, record: Record) -> str:
 def _make_disk_full(bench: Bench, record: Record, settings: dict[str, str]) -> None:
     host, path = record.targets
     left, unit = int(settings["leave_mb"]), settings["unit"]
-    bench.require_running(host)
     facts = bench.ask(host, "usage", path=path)
     if bench.podman.try_run("exec", bench.estate.container(host), "mountpoint", "-q", path).returncode == 0:
         raise LabRefused(f"{path} on {host} is already a file system of its own; undo the fault that made it first.")
@@ -224,6 +222,7 @@ FAULTS = (
         undo="started",
         usage="HOST UNIT",
         kinds=(host_target, str),
+        inside=True,
         make=_make_service_stop,
         heal=_heal_service_stop,
     ),
@@ -233,6 +232,7 @@ FAULTS = (
         undo="space back, files kept",
         usage="HOST DIRECTORY",
         kinds=(host_target, _absolute),
+        inside=True,
         make=_make_disk_full,
         heal=_heal_disk_full,
         options={
