@@ -24,6 +24,11 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import O
 __all__ = ["Catalogue", "Item", "Remedy", "load"]
 
 FOLDER = Path(__file__).resolve().parents[1] / "catalogue"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_KEYS = {
+    *("id", "title", "objective", "severity", "frequency", "owner", "method", "sources", "remedy", "freshness_s"),
+    *("bounds", "references", "gap"),
+}
 SEVERITIES = ("critical", "high", "medium", "low")
 FREQUENCIES = ("continuous", "daily", "weekly", "monthly", "quarterly", "per_event")
 METHODS = ("test", "examine", "interview")
@@ -89,7 +94,8 @@ class Catalogue:
     @property
     def digest(self) -> str:
         """Return the SHA-256 of the catalogue's content, for comparing runs."""
-        return digest([[item.id, item.title, item.objective, dict(item.bounds), item.gap] for item in self])
+        whole = [(item.id, item.title, item.objective, item.severity, item.method, item.freshness_s) for item in self]
+        return digest([[*told, dict(self[told[0]].bounds), self[told[0]].gap] for told in whole])
 
 
 def bounds_of(item: Item, overrides: Mapping[str, Any]) -> SimpleNamespace:
@@ -118,7 +124,13 @@ def load(folder: Path = FOLDER) -> Catalogue:
     """
     items = []
     for path in sorted(folder.glob("*.yml")):
-        for number, row in enumerate(yaml.safe_load(path.read_text(encoding="utf-8")) or [], start=1):
+        try:
+            rows = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER) or []  # noqa: S506 - a safe loader, in C
+        except yaml.YAMLError as exc:
+            raise OpsError(f"verify/catalogue/{path.name} is not YAML: {' '.join(str(exc).split())}.") from exc
+        for number, row in enumerate(rows, start=1):
+            if not isinstance(row, dict):
+                raise OpsError(f"verify/catalogue/{path.name}, item {number} is no mapping; give it keys.")
             items.append(_item(row, f"{path.name}, item {row.get('id', number)}"))
     return Catalogue(sorted(items, key=lambda item: (_order(item.section), item.id)))
 
@@ -148,6 +160,9 @@ def _order(section: str) -> int:
 
 
 def _item(row: Mapping[str, Any], where: str) -> Item:
+    unknown = sorted(set(row) - _KEYS)
+    if unknown:
+        raise OpsError(f"verify/catalogue/{where}: there is no key {unknown[0]!r}; correct its name.")
     try:
         remedy = row["remedy"]
         item = Item(
