@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import _faults, _image, _lifecycle, _network, _power, _records, _snapshot
+from . import _faults, _image, _inventory, _lifecycle, _network, _people, _power, _records, _repositories, _snapshot
 from ._console import EXIT_OK, Console, LabError, LabRefused, table
 from ._estate import ADMIN_USER, DEFAULT_PREFIX, DEFAULT_SUBNET, HOSTS, Estate, get_host
 from ._podman import REQUIRED_PROGRAMS, Podman, check_disk, check_machine, in_parallel
@@ -22,11 +23,12 @@ from ._podman import REQUIRED_PROGRAMS, Podman, check_disk, check_machine, in_pa
 PROGRAM = Path(__file__).resolve().parent / "lab"
 ENVIRONMENT = ("OPS_LAB_MIRROR", "OPS_LAB_SECURITY_MIRROR", "http_proxy", "https_proxy", "no_proxy", "NO_COLOR")
 # Commands that neither read nor change containers.
-WITHOUT_ROOT = ("ssh",)
+WITHOUT_ROOT = ("ssh", "records")
 BUILDERS = ("up", "image")
 EXAMPLES = """examples:
   lab up                              build, start and provision the whole estate
   lab status                          one line a host
+  lab records                         write stand-ins for people's records and the two repositories anew
   lab ssh db1 sudo -u postgres psql   a shell or a command on a host
   lab snapshot clean; lab restore clean
   lab fault list                      what can be broken, and how each is undone
@@ -62,6 +64,8 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument("--no-provision", action="store_true", help="stop when the bare hosts answer on ssh")
     add = commands.add_parser("image", help="build the base image only, when its recipe changed")
     add.add_argument("--remove", action="store_true", help="remove the images of all recipes instead")
+    add = commands.add_parser("records", help="write what stands in for people's records, and the two repositories")
+    add.add_argument("--remove", action="store_true", help="remove the records instead")
     commands.add_parser("down", help="shut all hosts down; nothing is lost")
     add = commands.add_parser("status", help="show every host")
     add.add_argument("--json", action="store_true", help="print a JSON list")
@@ -119,6 +123,10 @@ def cmd_up(lab: Lab, arguments: argparse.Namespace) -> None:
         (lab.estate.state / "subnet").write_text(f"{lab.estate.subnet}\n", encoding="ascii")
         if not arguments.no_provision and not hosts:
             _lifecycle.provision(lab.estate, lab.console)
+            # As the person at the keyboard: these files are theirs to change.
+            command = [*_inventory.lab_command(lab.estate, PROGRAM, "records")]
+            if _lifecycle.run_as_owner(command, lab.estate.root) != 0:
+                raise LabError("The records could not be written; read the line above and run: lab records")
     lab.console.say(f"the lab '{lab.estate.prefix}' is up; inventory: {lab.estate.inventory / 'hosts.yml'}")
 
 
@@ -128,6 +136,20 @@ def cmd_image(lab: Lab, arguments: argparse.Namespace) -> None:
         _image.remove(lab.podman, lab.console)
     else:
         print(_image.ensure(lab.podman, lab.estate, lab.console))
+
+
+def cmd_records(lab: Lab, arguments: argparse.Namespace) -> None:
+    """Write or remove the records that stand in for people's."""
+    if arguments.remove:
+        _people.remove(lab.estate)
+        return
+    with lab.console.step("records and repositories"):
+        heads = _repositories.ensure(lab.estate)
+        ran = _repositories.run_pipeline(lab.estate, heads[_repositories.PIPELINE])
+        files = _people.write(lab.estate, datetime.datetime.now(tz=datetime.UTC), ran)
+    if not ran:
+        lab.console.warn("there is no ansible-playbook, so the pipeline of the infrastructure repository did not run")
+    lab.console.say(f"{len(files)} kinds of records in {_people.directory(lab.estate)}")
 
 
 def cmd_down(lab: Lab, arguments: argparse.Namespace) -> None:
@@ -282,6 +304,7 @@ class Lab:
 COMMANDS: dict[str, Callable[[Lab, argparse.Namespace], None]] = {
     "up": cmd_up,
     "image": cmd_image,
+    "records": cmd_records,
     "down": cmd_down,
     "status": cmd_status,
     "ssh": cmd_ssh,

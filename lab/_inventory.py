@@ -91,6 +91,8 @@ def _values(estate: Estate, program: Path) -> dict[str, str]:
         "signing_key": text(str(estate.keys / REPORT_SIGNER)),
         "allowed_signers": text(str(estate.keys / "allowed_signers")),
         "people_records": text(str(estate.state / "records")),
+        "infrastructure": text(str(estate.state / "repositories" / "infrastructure")),
+        "documentation": text(str(estate.state / "repositories" / "documentation")),
         "stand_in_keys": text({name: str(estate.keys / name) for name in STAND_INS}),
         "fault_command": text(lab_command(estate, program, "fault")),
         "heal_command": text(lab_command(estate, program, "heal")),

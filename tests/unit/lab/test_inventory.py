@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lab import _inventory, _pki
+from lab import _inventory, _people, _pki, _repositories
 from lab._console import LabError
 from lab._estate import HOSTS, Estate
 
@@ -80,6 +80,13 @@ def test_the_environment_is_complete(written: Estate) -> None:
     for path in [facts["dr_signing_key"], facts["dr_allowed_signers"], *facts["dr_stand_in_keys"].values()]:
         assert Path(path).is_file()
     assert (Path(facts["ops_pki_dir"]) / "client1.key").is_file()
+
+
+def test_records_and_repositories_are_where_the_lab_puts_them(written: Estate) -> None:
+    facts = variables(written)
+    assert facts["verify_records_dir"] == str(_people.directory(written))
+    paths = {row["name"]: row["path"] for row in facts["verify_repositories"]}
+    assert paths == {name: str(_repositories.directory(written, name)) for name in _repositories.ROOTS}
 
 
 def test_git_sees_nothing_of_it(written: Estate) -> None:
