@@ -22,13 +22,14 @@ _PATH = re.compile(r"^/[\w./@+-]+$")
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A place in an argument list that a variable of the inventory fills with absolute paths.
+    """A place in an argument list that a variable of the inventory fills with absolute paths, one or a list of them.
 
-    ``default`` holds the paths that are asked for on every host, before those of the variable.
+    ``default`` holds the paths that are asked for in any case; with ``instead`` only while the variable is not set.
     """
 
     variable: str
     default: tuple[str, ...] = ()
+    instead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +86,15 @@ def resolved(fact: HostFact, variables: Mapping[str, Any]) -> HostFact:
 
 def _paths(listed: Listed, variables: Mapping[str, Any]) -> list[str]:
     given = variables.get(listed.variable) or []
+    given = [given] if isinstance(given, str) else given
     if not isinstance(given, (list, tuple)):
-        raise OpsError(f"{listed.variable} is {given!r}; it has to be a list of absolute paths.")
+        raise OpsError(f"{listed.variable} is {given!r}; it has to be an absolute path or a list of them.")
     for path in given:
         if not isinstance(path, str) or not _PATH.match(path) or ".." in path:
             raise OpsError(
                 f"{listed.variable} names {path!r}; give absolute paths of letters, digits and ./@+_- without '..'."
             )
-    return list(dict.fromkeys([*listed.default, *given]))
+    return list(dict.fromkeys(given if listed.instead and given else [*listed.default, *given]))
 
 
 def for_host(table: Iterable[HostFact], groups: Iterable[str], variables: Mapping[str, Any]) -> list[HostFact]:

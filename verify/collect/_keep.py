@@ -167,9 +167,10 @@ def _answered(
 def _refused(host: str, fact: HostFact, answer: Answer, redact: Redactor) -> str:
     """Return why the answer to one question does not count."""
     told = redact(answer.errors).decode("utf-8", "replace")
-    last = next((line.strip() for line in reversed(told.splitlines()) if line.strip()), "")
+    first = next((line.strip() for line in told.splitlines() if line.strip()), "")
+    asked = f"{fact.name} ({fact.words[0]}{' as ' + fact.user if fact.user else ''}) on {host}"
     if answer.timed_out:
-        return f"{fact.asked} on {host} was stopped after {fact.deadline_s} s: see the host's load and its disks."
+        return f"{asked} was stopped after {fact.deadline_s} s: see the host's load and its disks."
     if fact.user and any(sign in told for sign in _SUDO):
-        return f"sudo on {host} refuses {fact.asked}: apply the role verify_access."
-    return f"{fact.asked} on {host} ended with {answer.code}" + (f": {last[:200]}" if last else ".")
+        return f"sudo refuses {asked}: apply the role verify_access."
+    return f"{asked} ended with {answer.code}" + (f": {first[:200]}" if first else ".")

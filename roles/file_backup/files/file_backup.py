@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Back up the files of this host with restic: `backup`, `ensure` (the first one only) or `prove` (restore and compare).
+"""Back up the files of this host with restic: `backup`, `ensure` (the first one only), `prove` (restore and compare)
+or `list` (print the backups as JSON; changes nothing, neither here nor in the repository).
 
 Each backup writes a line of its own into a probe file first, and `prove` restores that file from the newest backup:
 what comes back must be what the last backup saved.
@@ -34,13 +35,14 @@ class Failed(Exception):
 class Restic:
     """Runs restic on the repository of this host."""
 
-    def __init__(self, settings: dict[str, Any]) -> None:
+    def __init__(self, settings: dict[str, Any], *options: str) -> None:
         self._settings = settings
+        self._options = options
         self.host = socket.gethostname()
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one command of restic and return how it ended. Raises OSError."""
-        base = ["restic", "--quiet", "-o", f"sftp.command={self._settings['sftp_command']}"]
+        base = ["restic", "--quiet", *self._options, "-o", f"sftp.command={self._settings['sftp_command']}"]
         environment = os.environ | {
             "RESTIC_REPOSITORY": self._settings["repository"],
             "RESTIC_PASSWORD_FILE": self._settings["password_file"],
@@ -104,6 +106,13 @@ def prove(restic: Restic) -> str:
     return f"restored the probe of {snapshots[-1]['short_id']}, taken at {snapshots[-1]['time']}"
 
 
+def listing(settings: dict[str, Any]) -> str:
+    """Return the backups of this host, oldest first, as JSON, with where they lie. Raises Failed."""
+    restic = Restic(settings, "--no-lock", "--no-cache")
+    found = {"host": restic.host, "repository": settings["repository"], "sources": settings["sources"]}
+    return json.dumps({**found, "snapshots": restic.snapshots()}, sort_keys=True)
+
+
 def report(ok: bool, started: float) -> None:
     """Leave figures for the node exporter where there is one; the last success outlives a failure."""
     if not METRICS.parent.is_dir():
@@ -138,17 +147,23 @@ def act(action: str, settings: dict[str, Any]) -> str:
 
 def main() -> int:
     """Return 0 when the action succeeded, 1 when it failed, 2 for another command line."""
-    if len(sys.argv) != 2 or sys.argv[1] not in {"backup", "ensure", "prove"}:
-        print("usage: file_backup.py backup | ensure | prove", file=sys.stderr)
+    if len(sys.argv) != 2 or sys.argv[1] not in {"backup", "ensure", "prove", "list"}:
+        print("usage: file_backup.py backup | ensure | prove | list", file=sys.stderr)
         return 2
+    try:
+        settings = json.loads(SETTINGS.read_text(encoding="utf-8"))
+        print(listing(settings) if sys.argv[1] == "list" else locked(sys.argv[1], settings))
+    except (Failed, OSError, ValueError) as error:
+        print(f"file_backup: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def locked(action: str, settings: dict[str, Any]) -> str:
+    """Carry one action out while no other one runs. Raises Failed, OSError or ValueError."""
     with LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            print(act(sys.argv[1], json.loads(SETTINGS.read_text(encoding="utf-8"))))
-        except (Failed, OSError, ValueError) as error:
-            print(f"file_backup: {error}", file=sys.stderr)
-            return 1
-    return 0
+        return act(action, settings)
 
 
 def _last_line(text: str) -> str:
