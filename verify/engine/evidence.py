@@ -17,15 +17,17 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import sha256_bytes
-from verify.engine.words import EvidenceClass
+from verify.engine.words import EvidenceClass, Status
 
-__all__ = ["Evidence", "Fact", "NoEvidence", "NotJudged", "StaleEvidence"]
+__all__ = ["Evidence", "Fact", "ManualDue", "NoEvidence", "NotJudged", "StaleEvidence"]
 
 T = TypeVar("T")
 
 
 class NotJudged(Exception):
-    """A cell cannot be decided; the message is one sentence that says why."""
+    """A cell cannot be decided; the message is one sentence that says why, ``status`` what the cell becomes."""
+
+    status = Status.UNKNOWN
 
 
 class NoEvidence(NotJudged):
@@ -34,6 +36,14 @@ class NoEvidence(NotJudged):
 
 class StaleEvidence(NotJudged):
     """The evidence is older than its bound: the cell is stale."""
+
+    status = Status.STALE
+
+
+class ManualDue(NotJudged):
+    """The statement of a person is missing, not valid or has run out: the cell is due by hand."""
+
+    status = Status.MANUAL_DUE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +123,9 @@ class Evidence:
         Raises `NoEvidence` when there is no body, or the parser rejects it with ValueError, KeyError, TypeError or
         IndexError. The value is shared: nobody may change it.
         """
-        body = self.body(fact)
         key = (parser, fact.digest or "")
         if key not in self._parsed:
+            body = self.body(fact)
             try:
                 self._parsed[key] = parser(body)
             except (ValueError, KeyError, TypeError, IndexError) as exc:
