@@ -46,6 +46,35 @@ SCHEMA: dict[str, Any] = {
         "verify_records_dir": _TEXT,
         "verify_runs_dir": _TEXT,
         "verify_reports_dir": _TEXT,
+        "verify_procedures": {
+            "type": "array",
+            "items": {
+                **_NAMED,
+                "properties": {**_NAMED["properties"], "critical": {"type": "boolean"}, "document": _TEXT},
+                "additionalProperties": False,
+            },
+        },
+        "verify_failures": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name", "rule"],
+                "properties": {"name": _TEXT, "rule": _TEXT, "alert": _TEXT},
+                "additionalProperties": False,
+            },
+        },
+        "verify_staging": _TEXT,
+        "verify_committers": {"type": "array", "items": _TEXT},
+        "verify_commands": {"type": "array", "items": _TEXT},
+        "verify_calendar": {
+            "type": "object",
+            "properties": {
+                "timezone": _TEXT,
+                "working_days": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 6}},
+                "holidays": {"type": "array", "items": _TEXT},
+            },
+            "additionalProperties": False,
+        },
     },
 }
 
