@@ -25,14 +25,14 @@ _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn")
 _LONGEST = 4000
 
 
-def clean(value: Any) -> str:
+def clean(value: Any, *, whole: str = "drill.json") -> str:
     """Return a text in which nothing is hidden: control and direction characters are shown by their code.
 
-    A text longer than 4000 characters is cut, and says so.
+    A text longer than 4000 characters is cut, and says so and where the ``whole`` is.
     """
     text = str(value)
     if len(text) > _LONGEST:
-        text = f"{text[:_LONGEST]} … ({len(text) - _LONGEST} more characters; the whole text is in drill.json)"
+        text = f"{text[:_LONGEST]} … ({len(text) - _LONGEST} more characters; the whole text is in {whole})"
     if text.isascii() and text.isprintable():
         return text
     return "".join(_visible(char) for char in text)

@@ -18,7 +18,8 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils import _report
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report import record_bytes, render
 
 ROOT = Path(__file__).resolve().parents[3]
-CSS = (Path(_report.__file__).with_name("templates") / "drill.css").read_text(encoding="utf-8")
+TEMPLATES = Path(_report.__file__).with_name("templates")
+CSS = "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in ("base.css", "drill.css"))
 SECTIONS = (
     *("scenario", "recovery-time", "steps", "data", "integrity", "fencing", "traffic", "steady-state", "failback"),
     *("backup", "forecast", "people", "findings", "trend", "conditions", "cleanup", "evidence", "limits", "seal"),

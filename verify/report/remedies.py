@@ -1,0 +1,173 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who must act, and with which command: the open findings by owner, and causes that many of them share.
+
+PRIVATE to the collection: it can change at any time.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_words import duration
+from verify.engine.catalogue import SEVERITIES, Item
+from verify.engine.words import Status
+from verify.report.data import Finding, ReportData
+from verify.report.groups import CSS
+from verify.report.names import SUBJECT, anchor, claim, natural, ranges
+from verify.report.summary import owner_of
+from verify.report.text import WORDS, counted
+
+__all__ = ["ages_of", "causes", "owners"]
+
+_FEW = 6
+_ORDER = (Status.FAIL, Status.UNKNOWN, Status.STALE, Status.MANUAL_DUE)
+
+
+def ages_of(data: ReportData) -> dict[str, float]:
+    """Return for how long each finding has been open before this run, in seconds, by its name."""
+    rows = (data.changes or {}).get("still") or ()
+    return {str(row["finding"]): float(row["age_s"]) for row in rows if row.get("age_s") is not None}
+
+
+def causes(data: ReportData) -> list[dict[str, Any]]:
+    """Return reasons that leave cells of several controls undecided, such as a host that did not answer."""
+    return [_cause(data, says, found) for says, found in _shared(data).items()]
+
+
+def _shared(data: ReportData) -> dict[tuple[Status, str], list[Finding]]:
+    found: dict[tuple[Status, str], list[Finding]] = {}
+    for finding in data.open_findings:
+        if finding.row.status in (Status.UNKNOWN, Status.STALE):
+            key = (finding.row.status, claim(finding.row.says, finding.row.subject))
+            found.setdefault(key, []).append(finding)
+    return {key: rows for key, rows in found.items() if len({row.control.control for row in rows}) > 1}
+
+
+def _cause(data: ReportData, key: tuple[Status, str], found: list[Finding]) -> dict[str, Any]:
+    status, says = key
+    subjects = sorted({(finding.row.kind, finding.row.subject) for finding in found}, key=lambda one: natural(one[1]))
+    controls = len({finding.control.control for finding in found})
+    hosts = [name for kind, name in subjects if kind == "host"]
+    return {
+        "status": WORDS[status],
+        "css": CSS[status],
+        "says": says.replace(SUBJECT, subjects[0][1] if len(subjects) == 1 else "Each of them"),
+        "subjects": [(name, anchor(kind, name)) for kind, name in subjects],
+        "names": ranges(name for _kind, name in subjects),
+        "count": counted(len(subjects), subjects[0][0]),
+        "cells": counted(len(found), "cell"),
+        "controls": counted(controls, "control"),
+        "commands": _ask_again(data, hosts) if hosts else [],
+    }
+
+
+def _ask_again(data: ReportData, hosts: Sequence[str]) -> list[dict[str, str]]:
+    """Return how to see whether hosts answer, and how to judge them again."""
+    inventory = shlex.quote(_inventory(data))
+    again = " ".join(f"--host {shlex.quote(host)}" for host in hosts)
+    return [
+        {"what": "See whether they answer", "line": f"ansible -i {inventory} {shlex.quote(','.join(hosts))} -m ping"},
+        {"what": "Then test again", "line": f"pytest verify/ --env {_environment(data)} {again}"},
+    ]
+
+
+def owners(data: ReportData, ages: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Return the owners of open findings with what each has to do, the one with the most severe findings first."""
+    elsewhere = {id(finding) for found in _shared(data).values() for finding in found}
+    by_owner: dict[str, list[Finding]] = {}
+    for finding in data.open_findings:
+        by_owner.setdefault(data.item(finding.control.item).owner, []).append(finding)
+    found = [_owner(data, role, rows, elsewhere, ages) for role, rows in by_owner.items()]
+    return sorted(found, key=lambda one: (one["rank"], -one["open"], one["role"]))
+
+
+def _owner(
+    data: ReportData, role: str, found: Sequence[Finding], elsewhere: set[int], ages: Mapping[str, float]
+) -> dict[str, Any]:
+    by_control: dict[str, list[Finding]] = {}
+    for finding in found:
+        if id(finding) not in elsewhere:
+            by_control.setdefault(finding.control.control, []).append(finding)
+    tasks = [_task(data, rows, ages) for rows in by_control.values()]
+    tasks.sort(key=lambda task: (task["rank"], -task["number"], task["control"]))
+    return {
+        "role": role,
+        "address": owner_of(data, role),
+        "open": len(found),
+        "elsewhere": sum(id(finding) in elsewhere for finding in found),
+        "tasks": tasks,
+        "rank": min((task["rank"] for task in tasks), default=(9, 9)),
+    }
+
+
+def _task(data: ReportData, found: Sequence[Finding], ages: Mapping[str, float]) -> dict[str, Any]:
+    """Return what has to be done about the open cells of one control."""
+    control, item = found[0].control, data.item(found[0].control.item)
+    worst = min((finding.row.status for finding in found), key=_ORDER.index)
+    counts = {status: sum(finding.row.status is status for finding in found) for status in _ORDER}
+    oldest = max((ages[finding.id] for finding in found if finding.id in ages), default=None)
+    chief = next(finding for finding in found if finding.row.status is worst)
+    one = len({claim(finding.row.says, finding.row.subject) for finding in found}) == 1
+    return {
+        "control": control.control,
+        "item": item.id,
+        "title": item.title,
+        "severity": item.severity,
+        "says": chief.row.says if len(found) == 1 else claim(chief.row.says, chief.row.subject),
+        "others": "" if one else "and other reasons",
+        "css": CSS[worst],
+        "counts": [(CSS[status], f"{number} {WORDS[status]}") for status, number in counts.items() if number],
+        "number": len(found),
+        "names": ranges(finding.row.subject for finding in found),
+        "age": "" if oldest is None else duration(oldest),
+        "remedy": item.remedy.text,
+        "commands": _commands(data, item, found),
+        "rank": (SEVERITIES.index(item.severity), _ORDER.index(worst)),
+        "ids": [finding.id for finding in found],
+    }
+
+
+def _commands(data: ReportData, item: Item, found: Sequence[Finding]) -> list[dict[str, str]]:
+    """Return the remedy as commands: look first, then act, then test again."""
+    environment = _environment(data)
+    few = len(found) <= _FEW
+    only = " ".join(f"--only {finding.id}" for finding in found) if few else f"--item {item.id}"
+    again = {"what": "Then test again", "line": f"pytest verify/ --env {environment} {only}"}
+    if not item.remedy.playbook:
+        return [again]
+    line = f"ansible-playbook -i {shlex.quote(_inventory(data))} {shlex.quote(_playbook(item.remedy.playbook))}"
+    hosts = _hosts(data, found)
+    if hosts:
+        line += f" --limit {shlex.quote(','.join(hosts))}"
+    if item.remedy.tags:
+        line += f" --tags {shlex.quote(','.join(item.remedy.tags))}"
+    look = {"what": "Look first: says what it would change", "line": f"{line} --check --diff"}
+    return [look, {"what": "Then act", "line": line}, again]
+
+
+def _hosts(data: ReportData, found: Sequence[Finding]) -> list[str]:
+    """Return the hosts that a remedy is limited to: the subjects, or the hosts that the evidence is about."""
+    names: dict[str, None] = {}
+    for finding in found:
+        if finding.row.kind == "host":
+            names[finding.row.subject] = None
+            continue
+        about = (key.rpartition("/")[0] for key in finding.row.evidence)
+        names.update(dict.fromkeys(name for name in about if name in data.host_names))
+    return sorted(names, key=natural)
+
+
+def _playbook(name: str) -> str:
+    return name if name.endswith((".yml", ".yaml")) else f"playbooks/{name}.yml"
+
+
+def _inventory(data: ReportData) -> str:
+    told = (data.run.get("inventory") or {}).get("path")
+    return str(told or f"inventories/{data.run['environment']}")
+
+
+def _environment(data: ReportData) -> str:
+    return shlex.quote(str(data.run["environment"]))
