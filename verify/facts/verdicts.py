@@ -9,37 +9,33 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils import _kpi_types as _types
 from verify.engine.control import Said, expect, unknown
 
 __all__ = ["judged", "percent", "span"]
 
 
-def judged(kpi: Any, says: str, **about: Any) -> Said:
-    """Return what a figure decides about a claim: whether it is met, or that the figure cannot tell.
+def judged(kpi: _types.Kpi, claim: str, **about: Any) -> Said:
+    """Return what a figure decides about a claim: whether it holds, or that the figure cannot tell.
 
     ``about`` overrides what is shown as observed and expected; they are the figure's value and target otherwise.
     """
     shown = {"observed": kpi.value, "expected": kpi.target, **about}
     if kpi.verdict == "unknown":
-        return unknown(f"Whether {says} cannot be told: {kpi.says}", observed=shown["observed"])
-    return expect(kpi.verdict == "met", says, **shown)
+        return unknown(f"Whether {claim} cannot be told: {kpi.says}.", observed=shown["observed"])
+    return expect(kpi.verdict == "met", f"{claim} ({kpi.says})", **shown)
 
 
 def percent(ratio: float | None) -> str:
-    """Return a ratio as a percentage that does not round a miss away: 99.87 %, 100 %; ``unknown`` for None."""
+    """Return a ratio as people read it, never rounded up and without empty digits: 99.87 %; ``unknown`` for None."""
     if ratio is None:
         return "unknown"
-    text = f"{ratio * 100:.3f}".rstrip("0").rstrip(".")
-    return f"{text} %"
+    number, unit = _types.percent(ratio).split()
+    return f"{number.rstrip('0').rstrip('.')} {unit}"
 
 
 def span(seconds: float | None) -> str:
-    """Return a duration in its largest fitting unit: 45 s, 12.5 min, 3.2 h, 8.1 d; ``never`` for infinity."""
+    """Return a duration as people read it; ``unknown`` for None and ``no end`` for one that is endless."""
     if seconds is None:
         return "unknown"
-    if seconds == float("inf"):
-        return "never"
-    for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
-        if abs(seconds) >= 2 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.0f} s"
+    return "no end" if seconds == float("inf") else _types.span_text(seconds)

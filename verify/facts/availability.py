@@ -1,0 +1,127 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Availability of services: probes against the bounds of an item, outages, and the incidents that explain them.
+
+PRIVATE to the collection: it can change at any time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._kpi import (
+    Kpi,
+    Outage,
+    Span,
+    Verdict,
+    consistency,
+    mtbf,
+    mttr,
+)
+from verify.engine.estate import Estate
+from verify.engine.evidence import NoEvidence
+from verify.facts.metrics import metrics
+from verify.facts.records import Record, everything
+from verify.facts.registers import register
+
+__all__ = ["available", "failures", "implied", "in_window", "incidents_of", "observed_s", "outages_of", "unexplained"]
+
+_SLACK_S = 300.0
+
+
+def probe_of(service: Any) -> str:
+    """Return the probe of a service, as Prometheus labels it; `NoEvidence` when it declares none."""
+    found = service.get("probe")
+    if not found:
+        raise NoEvidence(f"The service {service.name} declares no probe; name its instance label in verify_services.")
+    return str(found)
+
+
+def available(estate: Estate, service: Any, *, window_s: float, target: float, coverage: float) -> Kpi:
+    """Return the availability of a service over the window, judged by these bounds instead of the usual ones.
+
+    The target is missed when it is out of reach even if every missing sample was up, and met only when it is reached
+    although every missing one was down.
+    """
+    kpi = metrics(estate).uptime(probe_of(service), round(window_s / 86400))
+    if kpi.value is None or kpi.interval is None:
+        return kpi
+    low, high = kpi.interval
+    verdict: Verdict = "unknown"
+    if high < target:
+        verdict = "missed"
+    elif low >= target and (kpi.coverage or 0.0) >= coverage:
+        verdict = "met"
+    left = 1 - (1 - low) / (1 - target) if target < 1 else None
+    return dataclasses.replace(kpi, target=target, verdict=verdict, parts={**kpi.parts, "budget_left": left})
+
+
+def outages_of(estate: Estate, service: Any, window_s: float) -> list[Outage]:
+    """Return the outages of a service that its probe saw in the window."""
+    return list(metrics(estate).outages(probe_of(service), round(window_s / 86400)))
+
+
+def observed_s(estate: Estate, service: Any, window_s: float) -> float:
+    """Return for how many seconds of the window the service was probed."""
+    kpi = metrics(estate).uptime(probe_of(service), round(window_s / 86400))
+    return window_s * (kpi.coverage or 0.0)
+
+
+def incidents_of(incidents: Iterable[Record], service: str) -> list[Record]:
+    """Return the incidents in which clients missed a service."""
+    return [incident for incident in incidents if service in (incident.services or ())]
+
+
+def unexplained(estate: Estate, service: Any, *, window_s: float, least_s: float) -> tuple[list[Outage], int]:
+    """Return the outages of at least so many seconds that no incident or maintenance window of the service covers, and
+    how many outages of that length there were."""
+    found = [one for one in outages_of(estate, service, window_s) if one.seconds >= least_s]
+    if not found:
+        return [], 0
+    spans = [
+        (incident.impact_start, incident.restored)
+        for incident in incidents_of(everything(estate, "incident"), service.name)
+    ]
+    spans += [
+        (window.start, window.end)
+        for window in everything(estate, "window")
+        if window.kind == "maintenance" and (not window.services or service.name in window.services)
+    ]
+    return [one for one in found if not any(_covers(start, end, one) for start, end in spans)], len(found)
+
+
+def _covers(start: float, end: float | None, outage: Outage) -> bool:
+    return start - _SLACK_S <= outage.start and (end is None or end + _SLACK_S >= outage.end)
+
+
+def in_window(estate: Estate, service: Any, window_s: float) -> list[Span]:
+    """Return the times in which clients missed a service, by the register of incidents, that began in the window."""
+    since = estate.now - window_s
+    found = incidents_of(register(estate, "incident"), service.name)
+    return [Span(one.impact_start, one.restored, one.id) for one in found if one.impact_start >= since]
+
+
+def failures(estate: Estate, service: Any, *, window_s: float, target_s: float) -> Kpi:
+    """Return the mean time between failures of a service, over the time in which it was probed and up.
+
+    Probes see some failures and people others, so the larger of both counts is taken.
+    """
+    seen, told = outages_of(estate, service, window_s), in_window(estate, service, window_s)
+    up_s = max(0.0, observed_s(estate, service, window_s) - sum(one.seconds for one in seen))
+    return mtbf(up_s, max(len(seen), len(told)), target_s=target_s)
+
+
+def implied(estate: Estate, service: Any, *, window_s: float, target: float) -> Kpi | None:
+    """Return the availability that the incidents of a service amount to, MTBF / (MTBF + MTTR); None without any.
+
+    It is independent of the probes: they and the register have to tell the same.
+    """
+    spans = in_window(estate, service, window_s)
+    if not spans:
+        return None
+    recovery = mttr(spans, now=estate.now)
+    lost_s = (recovery.value or 0.0) * len(spans)
+    between_s = max(1.0, window_s - lost_s) / len(spans)
+    return consistency(availability=target, mtbf_s=between_s, mttr_s=recovery.value or 0.0)

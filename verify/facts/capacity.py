@@ -1,0 +1,75 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Capacity of pools: means weighted by size, what a straight line says of 30 days from now, and forecasts on record.
+
+PRIVATE to the collection: it can change at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from verify.engine.estate import Estate
+from verify.engine.evidence import NoEvidence
+from verify.facts.metrics import metrics
+from verify.facts.pools import members
+
+__all__ = ["Point", "forecasts", "highest", "mean", "short_of_history", "values"]
+
+_SLACK_S = 3600.0
+_WEIGHT = {"cpu": "cpu_count", "memory": "memory_bytes"}
+
+
+class Point(NamedTuple):
+    """What a resource of a host is expected to be used, as a ratio, 30 days from now."""
+
+    host: str
+    resource: str
+    what: str
+    ratio: float
+
+
+def values(estate: Estate, pool: Any, query: str) -> tuple[list[float], list[float]]:
+    """Return a ratio of each host of the pool, and the host's weight: its number of processors, or its memory.
+
+    Raises `NoEvidence` when any host of the pool has no value: a mean of some of them is no mean.
+    """
+    seen = metrics(estate)
+    weight = _WEIGHT[query.partition("_")[0]]
+    rows = [(seen.host(query, host), seen.host(weight, host)) for host in members(estate, pool)]
+    return [value for value, _size in rows], [size for _value, size in rows]
+
+
+def mean(estate: Estate, pool: Any, query: str) -> float:
+    """Return the mean of a ratio over the pool's hosts, weighted as `values` says."""
+    found, weights = values(estate, pool, query)
+    return fmean(found, weights=weights)
+
+
+def highest(estate: Estate, pool: Any, query: str) -> tuple[str, float]:
+    """Return the host of the pool with the highest value, and the value."""
+    seen = metrics(estate)
+    return max(((host, seen.host(query, host)) for host in members(estate, pool)), key=lambda row: row[1])
+
+
+def short_of_history(estate: Estate, pool: Any, wanted_s: float) -> tuple[str, float] | None:
+    """Return the host of the pool whose samples reach back least, when that is less than wanted (by an hour)."""
+    host, least = min(
+        ((host, metrics(estate).host("history_s", host)) for host in members(estate, pool)), key=lambda row: row[1]
+    )
+    return (host, least) if least < wanted_s - _SLACK_S else None
+
+
+def forecasts(estate: Estate, pool: Any) -> Iterator[Point]:
+    """Yield what a straight line through the last 30 days expects of each resource of the pool's hosts in 30 days."""
+    seen = metrics(estate)
+    for host in members(estate, pool):
+        for resource, what in (("cpu", "the processor use"), ("memory", "the memory use")):
+            yield Point(host, resource, what, seen.host(f"{resource}_used_ratio_in_30d", host))
+        disks = seen.hosts("filesystem_used_ratio_in_30d").get(host, [])
+        if not disks:
+            raise NoEvidence(f"There is no forecast of any file system of {host}.")
+        for sample in disks:
+            yield Point(host, "disk", f"the space used on {sample.labels['mountpoint']}", sample.value)

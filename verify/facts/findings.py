@@ -1,0 +1,81 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Findings of scanners as claims: was it looked at lately, and is anything open that may not be.
+
+PRIVATE to the collection: it can change at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from verify.engine.control import Said, expect, not_applicable, unknown
+from verify.engine.estate import Estate
+from verify.facts.verdicts import span
+from verify.facts.vulnerabilities import vulnerabilities
+
+__all__ = ["each_image", "images", "no_critical_open", "no_old_high", "young_scan"]
+
+
+def images(estate: Estate) -> dict[str, Any]:
+    """Return the newest scan of each image that runs: of those that the environment declares (``verify_images``), and
+    of every other one that was scanned. None is an image without a scan."""
+    found = dict.fromkeys(estate.declared("verify_images") or [])
+    found.update(vulnerabilities(estate).images)
+    return found
+
+
+def each_image(estate: Estate, claim: Callable[[str, Any], Iterator[Said]]) -> Iterator[Said]:
+    """Make a claim about each image; without any, say what the environment says of that."""
+    known = images(estate)
+    for name, scan in sorted(known.items()):
+        yield from claim(name, scan)
+    if not known:
+        reason = estate.environment.empty_reason("image")
+        yield (
+            not_applicable(f"{estate.name} runs no images: {reason}")
+            if reason
+            else unknown(
+                "no image is declared or scanned; name them in verify_images, or say in verify_empty.image why"
+            )
+        )
+
+
+def young_scan(name: str, scan: Any, *, now: float, max_age_s: float) -> Iterator[Said]:
+    """Claim that a host or image was scanned lately, by a scanner that looked at something."""
+    yield expect(scan is not None, f"{name} was scanned", observed=scan and scan.scanner)
+    if scan is None:
+        return
+    age = now - scan.scanned
+    yield expect(
+        age <= max_age_s, f"the scan of {name} is younger than {span(max_age_s)}", observed=age, expected=max_age_s
+    )
+    yield expect(scan.packages != 0, f"{scan.scanner} looked at packages of {name}", observed=scan.packages)
+
+
+def no_critical_open(name: str, scan: Any, *, most: int) -> Iterator[Said]:
+    """Claim that no more than so many critical findings are open; what nobody has rated may be critical."""
+    critical = [_told(one) for one in scan.findings if one.severity == "critical"]
+    yield expect(len(critical) <= most, f"{name} has no critical finding open", observed=critical, expected=most)
+    unrated = [_told(one) for one in scan.findings if one.severity == "unknown"]
+    if unrated:
+        yield unknown(f"{len(unrated)} findings of {name} carry no severity, so they may be critical", observed=unrated)
+
+
+def no_old_high(name: str, scan: Any, *, now: float, high_s: float) -> Iterator[Said]:
+    """Claim that what is high has not been known here for longer than its bound."""
+    for one in scan.findings:
+        if one.severity == "high":
+            age = now - one.first_seen
+            yield expect(
+                age <= high_s,
+                f"{one.id} in {one.package} of {name}, which is high, is known for less than {span(high_s)}",
+                observed=age,
+                expected=high_s,
+            )
+
+
+def _told(finding: Any) -> str:
+    mend = f"fixed in {finding.fixed_version}" if finding.fixed_version else "no fix is published"
+    return f"{finding.id} in {finding.package} {finding.installed or ''}: {mend}".replace(" :", ":")
