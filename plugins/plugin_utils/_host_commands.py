@@ -4,13 +4,14 @@
 
 It is the collection plan, the allow-list of the collector, and the source of the sudoers file that the role
 `verify_access` writes. Nothing outside of it is sent to a host, and nothing in it changes one. What every host is asked
-stands here, what some are asked for a service of theirs in `_host_services`.
+stands here, what some are asked for a service of theirs in `_host_services`, and how doors are tried in `_host_doors`.
 
 PRIVATE to the collection: it can change at any time.
 """
 
 from __future__ import annotations
 
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_doors import DOORS
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import KIB, HostFact, Listed
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_services import SERVICES
 
@@ -235,7 +236,7 @@ _HARDENING = (
             *("/etc/ssh/sshd_config", "/etc/ssh/ssh_host_ed25519_key", "/etc/ssh/ssh_host_ecdsa_key"),
             *("/etc/ssh/ssh_host_rsa_key", "/etc/crontab", "/etc/cron.d", "/root", "/boot"),
             *("/var/lib/apt/lists", "/var/lib/apt/periodic/update-success-stamp", "/var/cache/apt/pkgcache.bin"),
-            *("/run/reboot-required", "/run/systemd/timesync/synchronized", "/run/nologin"),
+            *("/run/reboot-required", "/run/systemd/timesync/synchronized", "/run/nologin", "/etc/machine-id"),
         ),
         accepts=(0, 1),
     ),
@@ -313,5 +314,6 @@ _TRAIL = (
 
 TABLE: tuple[HostFact, ...] = (
     *(*_IDENTITY, *_SOFTWARE, *_UNITS, *_NETWORK, *_STORAGE, *_ACCESS, *_HARDENING, *_TRAIL),
+    *DOORS,
     *SERVICES,
 )
