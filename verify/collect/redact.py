@@ -27,20 +27,21 @@ _PRIVATE_KEY = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?(?:-----END 
 _FORMS = (
     # user:password@ in a URL
     (re.compile(rb"(\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{1,64}:)[^\s/@]{1,256}(?=@)", re.IGNORECASE), rb"\1" + MASK),
-    # password=..., token: "...", --repo1-cipher-pass ...
+    # password=..., token: "...", --repo1-cipher-pass ...; a switch (yes, false, 12) is no secret
     (
         re.compile(
-            rb"((?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|cipher-pass|key-secret)[\"']?"
-            rb"[ \t]*[=:][ \t]*[\"']?)"
-            rb"(?!\s|[\"'])[^\s\"',;&]{4,}",
+            rb"((?:passw(?:or)?d|passphrase|(?<![a-z0-9])pass|secret|token|api[_-]?key|cipher-pass|key-secret)[\"']?"
+            rb"[ \t]*[=:][ \t]*[\"']?)(?!\s|[\"']|(?:true|false|null|none)\b)[^\s\"',;&]{4,}",
             re.IGNORECASE,
         ),
         rb"\1" + MASK,
     ),
+    # what openssl s_client prints of a session that could be taken up again
+    (re.compile(rb"((?:Master-Key|Resumption PSK): )[0-9A-F]{16,}"), rb"\1" + MASK),
     (re.compile(rb"(authorization:\s*(?:basic|bearer)\s+)\S+", re.IGNORECASE), rb"\1" + MASK),
 )
 # A form is looked for only where one of these words stands: searching for words is cheap, for forms it is not.
-_SIGNS = (b"://", b"pass", b"secret", b"token", b"api", b"authorization")
+_SIGNS = (b"://", b"pass", b"secret", b"token", b"api", b"authorization", b"master-key", b"psk:")
 
 
 def secret_values(variables: Mapping[str, Any]) -> Iterator[str]:
