@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -186,7 +187,7 @@ def test_outages_within_the_gap_are_one() -> None:
 def test_outages_cover_each_down_sample_once(down: set[int], gap: int) -> None:
     found = kpi.outages([(float(at), 0.0) for at in down], step_s=1, gap_s=gap)
     assert all(sum(one.start <= at < one.end for one in found) == 1 for at in down)
-    assert all(later.start - earlier.end > gap for earlier, later in zip(found, found[1:], strict=False))
+    assert all(later.start - earlier.end > gap for earlier, later in itertools.pairwise(found))
     # Merging more never finds more outages.
     assert len(kpi.outages([(float(at), 0.0) for at in down], step_s=1, gap_s=gap + 1)) <= len(found)
 
