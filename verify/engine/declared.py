@@ -18,6 +18,7 @@ from typing import Any
 import jsonschema
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from verify.engine.declared_sets import SETS
 
 __all__ = ["LISTS", "Declared", "Environment", "check_variables"]
 
@@ -38,6 +39,7 @@ SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         **{variable: {"type": "array", "items": _NAMED} for variable in LISTS.values()},
+        **SETS,
         "verify_hosts": _TEXT,
         "verify_empty": {"type": "object", "additionalProperties": {"type": "string", "minLength": 10}},
         "verify_bounds": {"type": "object", "additionalProperties": _MAP},

@@ -18,6 +18,7 @@ from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from verify.engine.declared import Declared, Environment, check_variables
+from verify.engine.declared_sets import NAMING_HOSTS
 
 __all__ = ["find_inventory", "from_inventory", "load"]
 
@@ -84,16 +85,20 @@ def from_inventory(found: Mapping[str, Any], *, name: str, source: Path) -> Envi
 def _refuse_unknown_groups(found: Mapping[str, Any], source: Path) -> None:
     """Raise `OpsError` when a subject names a group or host that the inventory does not have, such as a renamed one."""
     known = set(found["groups"]) | set(found["everyone"])
-    for variable in ("verify_pools", "verify_services", "verify_assets"):
+    for variable in ("verify_pools", "verify_services", "verify_assets", *NAMING_HOSTS):
         for row in found["variables"].get(variable) or []:
             for key in ("hosts", "host", "group"):
                 names = row.get(key) or []
                 for one in [names] if isinstance(names, str) else names:
                     if one not in known:
                         raise OpsError(
-                            f"{source}: {variable}, {row['name']}: {key} names {one!r}, which is no group or host of "
+                            f"{source}: {variable}, {_title(row)}: {key} names {one!r}, which is no group or host of "
                             "the inventory; was it renamed?"
                         )
+
+
+def _title(row: Mapping[str, Any]) -> str:
+    return str(next((row[key] for key in ("name", "who", "account", "port") if key in row), "a line"))
 
 
 def _read(source: Path, limit: str, cwd: Path) -> dict[str, Any]:

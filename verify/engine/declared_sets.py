@@ -1,0 +1,83 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sets that an environment allows: ports, accounts, keys, sudo, database roles, systems. One short line each.
+
+Every line may say for which ``hosts`` it is meant (groups or hosts of the inventory; without it, for all), so one list
+in ``group_vars/all`` is enough. A key that is not known is an error: a typing mistake must not open a door.
+
+PRIVATE to the collection: it can change at any time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["NAMING_HOSTS", "SETS"]
+
+_TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
+_WHY: dict[str, Any] = {"type": "string", "minLength": 3}
+_FLAG: dict[str, Any] = {"type": "boolean"}
+_NAMES: dict[str, Any] = {"type": "array", "items": _TEXT}
+_HOSTS: dict[str, Any] = {"anyOf": [_TEXT, {**_NAMES, "minItems": 1}]}
+_PORT: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": 65535}
+
+
+def _lines(required: str, **properties: Any) -> dict[str, Any]:
+    row = {"type": "object", "additionalProperties": False, "required": required.split(), "properties": properties}
+    return {"type": "array", "items": row}
+
+
+# What may listen beyond the loopback, who may come from where, and what protects it on the way.
+_PORTS = _lines(
+    "port encrypted why",
+    port=_PORT,
+    protocol={"enum": ["tcp", "udp"]},
+    process=_TEXT,
+    hosts=_HOSTS,
+    **{"from": {"anyOf": [{"const": "anywhere"}, {**_NAMES, "minItems": 1}]}},
+    encrypted={"enum": ["tls", "ssh", "none"]},
+    admin=_FLAG,
+    why=_WHY,
+)
+_ACCOUNTS = _lines("name why", name=_TEXT, hosts=_HOSTS, why=_WHY)
+_KEYS = _lines(
+    "account fingerprint owner",
+    account=_TEXT,
+    fingerprint={"type": "string", "pattern": "^SHA256:[0-9A-Za-z+/]{43}$"},
+    owner=_TEXT,
+    hosts=_HOSTS,
+)
+_SUDO = _lines("who why", who=_TEXT, hosts=_HOSTS, runas=_TEXT, commands=_NAMES, everything=_FLAG, why=_WHY)
+_ROLES = _lines("name why", name=_TEXT, hosts=_HOSTS, superuser=_FLAG, why=_WHY)
+_SYSTEMS = _lines(
+    "name kind",
+    name=_TEXT,
+    kind={"enum": ["pipelines", "monitoring", "security", "documentation"]},
+    administrators=_NAMES,
+    writers=_NAMES,
+    readers=_NAMES,
+    hosts=_HOSTS,
+)
+_BASELINE: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["skip"],
+        "properties": {"skip": {"type": "string", "minLength": 10}, "hosts": _HOSTS},
+    },
+}
+
+SETS: dict[str, Any] = {
+    "verify_ports": _PORTS,
+    "verify_accounts": _ACCOUNTS,
+    "verify_keys": _KEYS,
+    "verify_sudo": _SUDO,
+    "verify_database_roles": _ROLES,
+    "verify_systems": _SYSTEMS,
+    "verify_baseline": _BASELINE,
+    "verify_inventory_page": _TEXT,
+}
+
+# Lists whose lines name hosts or groups; a name that the inventory does not have is refused.
+NAMING_HOSTS = tuple(name for name, schema in SETS.items() if schema.get("type") == "array")
