@@ -23,6 +23,8 @@ SIGNATURE_NAMESPACE = "ccobservatory.ops"
 # Roles of people whose statements a drill needs; in the lab a key stands in for each of them.
 STAND_INS = ("drill_lead", "approver", "reviewer", "operator", "communications", "management")
 REPORT_SIGNER = "drill_report"
+# Who commits to the repositories of the lab: git signs in a namespace of its own, under an address.
+COMMITTER, COMMITTER_ADDRESS = "operator", "operator@lab.example"
 
 _CA_CONFIG = """[ca]
 default_ca = lab
@@ -159,6 +161,7 @@ def _write_allowed_signers(estate: Estate) -> None:
         f'{name} namespaces="{SIGNATURE_NAMESPACE}" {public_key(estate.keys / name)}\n'
         for name in (*STAND_INS, REPORT_SIGNER)
     ]
+    lines.append(f'{COMMITTER_ADDRESS} namespaces="git" {public_key(estate.keys / COMMITTER)}\n')
     (estate.keys / "allowed_signers").write_text("".join(lines), encoding="utf-8")
 
 

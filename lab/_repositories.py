@@ -21,12 +21,10 @@ from typing import Any
 from ._console import LabError, LabRefused
 from ._estate import Estate
 from ._people import text
-from ._pki import public_key
+from ._pki import COMMITTER, COMMITTER_ADDRESS
 
 BRANCH = "main"
 PIPELINE = "infrastructure"
-SIGNER = "operator"
-ADDRESS = "operator@lab.example"
 ROOTS = {"infrastructure": ("playbooks", "roles", "plugins"), "documentation": ("lab/documentation",)}
 LEFT_OUT = ("__pycache__", "collections")
 DEADLINE_S = 120
@@ -37,11 +35,6 @@ ISOLATED = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 def directory(estate: Estate, name: str) -> Path:
     """Return the working tree of a repository; its remote lies beside it, with the ending .git."""
     return estate.state / "repositories" / name
-
-
-def signers(estate: Estate) -> Path:
-    """Return the list of those whose signatures of commits hold; git signs in a namespace of its own."""
-    return estate.keys / "git_signers"
 
 
 def git(where: Path, *arguments: str) -> str:
@@ -70,10 +63,8 @@ def ensure(estate: Estate) -> dict[str, str]:
     """
     if shutil.which("git") is None:
         raise LabRefused("git is not installed; install it with: apt install git")
-    key = estate.keys / SIGNER
-    if not key.exists():
+    if not (estate.keys / COMMITTER).exists():
         raise LabRefused(f"The lab '{estate.prefix}' does not exist; build it with: lab up")
-    signers(estate).write_text(f'{ADDRESS} namespaces="git" {public_key(key)}\n', encoding="utf-8")
     return {name: _ensure(estate, name, roots) for name, roots in ROOTS.items()}
 
 
@@ -101,10 +92,10 @@ def _ensure(estate: Estate, name: str, roots: Sequence[str]) -> str:
 def _configure(estate: Estate, tree: Path) -> None:
     settings = {
         "user.name": "Operator, stand-in of the lab",
-        "user.email": ADDRESS,
+        "user.email": COMMITTER_ADDRESS,
         "gpg.format": "ssh",
-        "gpg.ssh.allowedSignersFile": str(signers(estate)),
-        "user.signingKey": str(estate.keys / SIGNER),
+        "gpg.ssh.allowedSignersFile": str(estate.keys / "allowed_signers"),
+        "user.signingKey": str(estate.keys / COMMITTER),
         "commit.gpgSign": "true",
     }
     for key, value in settings.items():

@@ -47,7 +47,7 @@ def test_both_are_pushed_signed_and_hold_what_the_checkout_holds(checkout: Estat
     }
     for name, head in heads.items():
         tree = _repositories.directory(checkout, name)
-        assert git(tree, "log", "-1", "--format=%G? %GS %ae") == f"G {_repositories.ADDRESS} {_repositories.ADDRESS}"
+        assert git(tree, "log", "-1", "--format=%G? %GS %ae") == f"G {_pki.COMMITTER_ADDRESS} {_pki.COMMITTER_ADDRESS}"
         assert git(tree.with_name(f"{name}.git"), "rev-parse", "refs/heads/main") == head
         assert git(tree, "status", "--porcelain=v2", "--branch").splitlines()[-1] == "# branch.ab +0 -0"
 
