@@ -23,8 +23,9 @@ SIGNATURE_NAMESPACE = "ccobservatory.ops"
 # Roles of people whose statements a drill needs; in the lab a key stands in for each of them.
 STAND_INS = ("drill_lead", "approver", "reviewer", "operator", "communications", "management")
 REPORT_SIGNER = "drill_report"
-# Who commits to the repositories of the lab: git signs in a namespace of its own, under an address.
-COMMITTER, COMMITTER_ADDRESS = "operator", "operator@lab.example"
+# Who commits to the repositories of the lab: git signs in a namespace of its own, under an address. The key is no
+# stand-in's, because a list of signers is searched by key and the first entry of it counts.
+COMMITTER, COMMITTER_ADDRESS = "committer", "committer@lab.example"
 
 _CA_CONFIG = """[ca]
 default_ca = lab
@@ -77,6 +78,12 @@ def ensure(estate: Estate) -> None:
     for name in (*STAND_INS, REPORT_SIGNER):
         _ensure_ssh_key(estate.keys / name, name)
     _write_known_hosts(estate)
+    ensure_committer(estate)
+
+
+def ensure_committer(estate: Estate) -> None:
+    """Make the key of the one who commits, for a lab that was built without it, and write the list of signers."""
+    _ensure_ssh_key(estate.keys / COMMITTER, COMMITTER_ADDRESS)
     _write_allowed_signers(estate)
 
 

@@ -3,7 +3,7 @@
 """Two small git repositories with a bare remote each: infrastructure code, and the runbooks that go with it.
 
 The first holds the playbooks and roles of this checkout, the second the pages below lab/documentation. A commit is made
-when something changed, signed by the stand-in of the operator, and pushed. The remotes refuse what would rewrite the
+when something changed, signed by a key of the lab, and pushed. The remotes refuse what would rewrite the
 default branch. The pipeline of the first repository is run for real: Ansible checks the syntax of each playbook.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 from ._console import LabError, LabRefused
 from ._estate import Estate
 from ._people import text
-from ._pki import COMMITTER, COMMITTER_ADDRESS
+from ._pki import COMMITTER, COMMITTER_ADDRESS, ensure_committer
 
 BRANCH = "main"
 PIPELINE = "infrastructure"
@@ -63,8 +63,9 @@ def ensure(estate: Estate) -> dict[str, str]:
     """
     if shutil.which("git") is None:
         raise LabRefused("git is not installed; install it with: apt install git")
-    if not (estate.keys / COMMITTER).exists():
+    if not estate.keys.is_dir():
         raise LabRefused(f"The lab '{estate.prefix}' does not exist; build it with: lab up")
+    ensure_committer(estate)
     return {name: _ensure(estate, name, roots) for name, roots in ROOTS.items()}
 
 
@@ -91,7 +92,7 @@ def _ensure(estate: Estate, name: str, roots: Sequence[str]) -> str:
 
 def _configure(estate: Estate, tree: Path) -> None:
     settings = {
-        "user.name": "Operator, stand-in of the lab",
+        "user.name": "Committer, stand-in of the lab",
         "user.email": COMMITTER_ADDRESS,
         "gpg.format": "ssh",
         "gpg.ssh.allowedSignersFile": str(estate.keys / "allowed_signers"),

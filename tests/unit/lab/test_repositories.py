@@ -84,7 +84,7 @@ def test_a_persons_own_settings_change_nothing(
     monkeypatch.setenv("HOME", str(home))
     _repositories.ensure(checkout)
     tree = _repositories.directory(checkout, "documentation")
-    assert git(tree, "log", "-1", "--format=%an") == "Operator, stand-in of the lab"
+    assert git(tree, "log", "-1", "--format=%an") == "Committer, stand-in of the lab"
 
 
 def test_without_keys_there_is_nothing_to_sign_with(estate: Estate) -> None:
