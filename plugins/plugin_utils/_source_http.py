@@ -271,7 +271,7 @@ class Client:
         return str(exc) or type(exc).__name__
 
     def _ssh_words(self) -> str:
-        """Return the last line that ssh printed of itself, once it has ended."""
+        """Return what ssh said last, once it has ended."""
         process = self._process
         if process is None or process.stderr is None:
             return ""
@@ -280,8 +280,9 @@ class Client:
         except subprocess.TimeoutExpired:
             return ""
         said = process.stderr.read().decode("utf-8", "replace").splitlines()
-        told = [line.strip() for line in said if line.strip() and not line.startswith("debug")]
-        return told[-1][:200].rstrip(".") if told else f"it ended with {process.returncode}"
+        spoken = [line.strip() for line in said if not line.startswith(("debug", "OpenSSH_"))]
+        told = [line.rstrip(".") for line in spoken if line]
+        return "; ".join(told[-3:])[:240] if told else f"it ended with {process.returncode}"
 
     def _error(self, reason: str) -> OpsError:
         where = self.endpoint.url + (f" through {self.endpoint.through}" if self.endpoint.through else "")

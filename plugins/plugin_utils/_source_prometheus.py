@@ -3,9 +3,8 @@
 """Prometheus as a source: its HTTP API version 1, read only.
 
 An answer with warnings is partial and an error, as is one of another result type than the question has. Ranges are
-asked for in pieces below the server's limit of 11,000 points a series and put together again; the grid starts at whole
-steps, so that the same window asked twice has the same points. Source: Prometheus, HTTP API
-(https://prometheus.io/docs/prometheus/latest/querying/api/).
+asked for in pieces below the server's limit of 11,000 points a series and put together again. Source: Prometheus, HTTP
+API (https://prometheus.io/docs/prometheus/latest/querying/api/).
 
 PRIVATE to the collection: it can change at any time.
 """
@@ -71,7 +70,7 @@ class Prometheus:
     def range(self, expr: str, *, start: float, end: float, step_s: int) -> list[dict[str, Any]]:
         """Return the series of an expression in a window: ``{"metric": {...}, "values": [[instant, "text"], ...]}``.
 
-        Instants are whole multiples of the step. Raises `OpsError` when any piece cannot be had whole.
+        Instants are one step apart, from the start on. Raises `OpsError` when any piece cannot be had whole.
         """
         series: dict[tuple[tuple[str, str], ...], dict[str, Any]] = {}
         for first, last in pieces(start, end, step_s):
@@ -87,7 +86,8 @@ class Prometheus:
         expr = query.text(host_label)
         if not query.window_s:
             return {"query": expr, "time": now, "result": self.instant(expr, at=now)}
-        end = int(now // query.step_s * query.step_s)
+        # Whole minutes: the same window asked twice has the same points, and the newest one is at most a minute old.
+        end = int(now // 60 * 60)
         start = end - query.window_s
         rows = self.range(expr, start=start, end=end, step_s=query.step_s)
         about = {"query": expr, "start": start, "end": end, "step": query.step_s}
@@ -110,10 +110,10 @@ class Prometheus:
 
 
 def pieces(start: float, end: float, step_s: int) -> Iterator[tuple[int, int]]:
-    """Yield first and last instant of pieces of a window, on the grid of whole steps, none of them twice."""
+    """Yield first and last instant of pieces of a window, one step apart, so that no instant comes twice."""
     if step_s <= 0 or end < start:
         raise ValueError("a window has a positive step and does not end before it begins")
-    first, last = -int(-start // step_s) * step_s, int(end // step_s) * step_s
+    first, last = int(start), int(start) + (int(end) - int(start)) // step_s * step_s
     while first <= last:
         stop = min(last, first + (MOST_POINTS - 1) * step_s)
         yield first, stop

@@ -103,7 +103,7 @@ _HOSTS = [
     ),
     Query(
         "history_s",
-        "time() - min by (<host>) (min_over_time(timestamp(node_boot_time_seconds)[30d:1h]))",
+        "time() - min by (<host>) (min_over_time(node_time_seconds[30d:10m]))",
         "how far back, at most 30 days, samples of a host reach",
     ),
     Query(
