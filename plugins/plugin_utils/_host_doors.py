@@ -7,16 +7,15 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import KIB, HostFact
 
-__all__ = ["DOORS", "TLS_PORTS"]
+__all__ = ["DOORS", "STARTTLS", "handshakes"]
 
-# Port, groups that listen there, and how TLS is begun where the protocol starts in the clear.
-TLS_PORTS: tuple[tuple[int, tuple[str, ...], tuple[str, ...]], ...] = (
-    (443, ("haproxy",), ()),
-    (5432, ("postgresql",), ("-starttls", "postgres")),
-    (8432, ("postgresql", "pgbackrest_repository"), ()),
-)
+# Protocols that begin in the clear and that openssl knows how to turn to TLS (openssl-s_client(1), -starttls).
+STARTTLS = ("ftp", "imap", "ldap", "lmtp", "mysql", "pop3", "postgres", "smtp", "xmpp")
 
 # Ansible becomes root by the same words all day; its lines would push out those of people.
 _USES = HostFact(
@@ -32,26 +31,40 @@ _USES = HostFact(
     accepts=(0, 1),
 )
 
+DOORS: tuple[HostFact, ...] = (_USES,)
 
-def _handshakes(port: int, groups: tuple[str, ...], begin: tuple[str, ...]) -> tuple[HostFact, HostFact]:
-    ask = ("/usr/bin/openssl", "s_client", "-connect", f"127.0.0.1:{port}", *begin)
-    return (
-        HostFact(
-            f"tls_{port}",
-            f"what port {port} agrees to, and the certificate that it shows",
-            argv=ask,
-            groups=groups,
-            accepts=(0, 1),
+
+def handshakes(ports: Iterable[Mapping[str, Any]], names: Collection[str]) -> list[HostFact]:
+    """Return the facts that try each port which ``verify_ports`` declares as TLS for a host.
+
+    ``names`` are the host and its groups. Each port is tried twice: as a client of today, and as one that knows
+    nothing newer than TLS 1.1, which has to be refused.
+    """
+    found: dict[int, HostFact] = {}
+    for row in ports:
+        hosts = row.get("hosts") or names
+        wanted = {hosts} if isinstance(hosts, str) else set(hosts)
+        if row.get("encrypted") == "tls" and row.get("protocol", "tcp") == "tcp" and wanted & set(names):
+            found.setdefault(row["port"], _handshake(row["port"], row.get("starttls", "")))
+    return [fact for today in found.values() for fact in (today, _of_the_past(today))]
+
+
+def _handshake(port: int, begin: str) -> HostFact:
+    return HostFact(
+        f"tls_{port}",
+        f"what port {port} agrees to, and the certificate that it shows",
+        argv=(
+            *("/usr/bin/openssl", "s_client", "-connect", f"127.0.0.1:{int(port)}"),
+            *(("-starttls", begin) if begin in STARTTLS else ()),
         ),
-        # Everything of the past is offered, and nothing else: whoever agrees to it speaks a weak protocol.
-        HostFact(
-            f"tls_{port}_old",
-            f"whether port {port} refuses TLS 1.1 and older",
-            argv=(*ask, "-no_tls1_2", "-no_tls1_3", "-cipher", "ALL:@SECLEVEL=0"),
-            groups=groups,
-            accepts=(0, 1),
-        ),
+        accepts=(0, 1),
     )
 
 
-DOORS: tuple[HostFact, ...] = (_USES, *(fact for door in TLS_PORTS for fact in _handshakes(*door)))
+def _of_the_past(today: HostFact) -> HostFact:
+    return HostFact(
+        f"{today.name}_old",
+        "whether it refuses TLS 1.1 and older",
+        argv=(*today.argv, "-no_tls1_2", "-no_tls1_3", "-cipher", "ALL:@SECLEVEL=0"),
+        accepts=(0, 1),
+    )

@@ -21,6 +21,7 @@ from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_commands import TABLE
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_doors import handshakes
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import HostFact, for_host
 from verify.collect._keep import CLOCK, CONNECTION, SOURCE, Visit, keep
 from verify.collect._program import COMMAND, SHELL_COMMAND, program
@@ -62,7 +63,10 @@ def _positive(variables: Mapping[str, Any], name: str, default: float) -> float:
 def plan(environment: Environment, host: Declared, table: Sequence[HostFact] = TABLE) -> list[HostFact]:
     """Return what is asked of a host, in order. Raises `OpsError` for a malformed variable of the inventory."""
     groups = [name for name, members in environment.groups.items() if host.name in members]
-    return for_host(table, groups, {**environment.variables, **host.about})
+    facts = for_host(table, groups, {**environment.variables, **host.about})
+    known = {fact.name for fact in facts}
+    doors = handshakes(environment.variables.get("verify_ports") or (), (host.name, *groups))
+    return facts + [fact for fact in doors if fact.name not in known]
 
 
 def collect(

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_doors import STARTTLS
+
 __all__ = ["NAMING_HOSTS", "SETS"]
 
 _TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
@@ -36,6 +38,7 @@ _PORTS = _lines(
     hosts=_HOSTS,
     **{"from": {"anyOf": [{"const": "anywhere"}, {**_NAMES, "minItems": 1}]}},
     encrypted={"enum": ["tls", "ssh", "none"]},
+    starttls={"enum": list(STARTTLS)},
     admin=_FLAG,
     why=_WHY,
 )
