@@ -82,6 +82,12 @@ class World:
         for (subject, name), body in bodies.items():
             self.set(subject, name, body)
 
+    def copy(self) -> World:
+        """Return the same world, which can be broken on its own."""
+        other = World(copy.deepcopy(self.declared), {})
+        other._facts = {key: dict(about) for key, about in self._facts.items()}
+        return other
+
     def set(self, subject: str, name: str, body: Any, **about: Any) -> None:
         """Put a fact in place: a text as it is, anything else as JSON; ``about`` overrides fields of `Fact`."""
         text = body if isinstance(body, str) else canonical_json(body).decode()
@@ -145,14 +151,19 @@ def _stored() -> tuple[dict[str, Any], dict[tuple[str, str], str]]:
     return declared, bodies
 
 
-def fresh() -> World:
-    """Return a world in which everything is green."""
+@cache
+def _built() -> World:
     _import("golden_*.py")
     declared, bodies = _stored()
     world = World(copy.deepcopy(declared), bodies)
     for build in _GOLDEN:
         build(world)
     return world
+
+
+def fresh() -> World:
+    """Return a world in which everything is green; each call returns one of its own."""
+    return _built().copy()
 
 
 def breakers() -> list[Breaker]:
