@@ -13,7 +13,7 @@ mkdir -p "$stamps"
 
 tools_packages=(git make python3 python3-venv ca-certificates)
 lab_packages=(podman runc netavark aardvark-dns iptables mmdebstrap debian-archive-keyring nftables iproute2 openssh-client openssl
-    rsync shellcheck zstd)
+    postgresql rsync shellcheck zstd)
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
