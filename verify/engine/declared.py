@@ -48,6 +48,25 @@ SCHEMA: dict[str, Any] = {
         "verify_records_dir": _TEXT,
         "verify_runs_dir": _TEXT,
         "verify_reports_dir": _TEXT,
+        "verify_waivers_file": {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]},
+        "verify_waiver_days": {
+            "type": "object",
+            "propertyNames": {"enum": ["critical", "high", "medium", "low"]},
+            "additionalProperties": {"type": "number", "exclusiveMinimum": 0},
+        },
+        "verify_attestations_dir": _TEXT,
+        "verify_allowed_signers": _TEXT,
+        "verify_ledger_url": _TEXT,
+        "verify_ledger_keep_days": {"type": "number", "minimum": 90},
+        "verify_flapping": {
+            "type": "object",
+            "required": ["changes", "of"],
+            "properties": {
+                "changes": {"type": "integer", "minimum": 2},
+                "of": {"type": "integer", "minimum": 3, "maximum": 20},
+            },
+            "additionalProperties": False,
+        },
         "verify_procedures": {
             "type": "array",
             "items": {
