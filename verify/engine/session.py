@@ -19,7 +19,7 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils import _utc
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from verify.collect import collectors
 from verify.engine import environment as environments
-from verify.engine import header, pack, replay, store, waivers
+from verify.engine import header, pack, replay, store, waiver_files, waivers
 from verify.engine.catalogue import Catalogue, load
 from verify.engine.control import registered
 from verify.engine.declared import Environment
@@ -167,8 +167,8 @@ class Run:
         if self.past:
             return self.past.waivers
         controls = {control.id: control for control in registered()}
-        return waivers.load(
-            waivers.paths(self.environment),
+        return waiver_files.load(
+            waiver_files.paths(self.environment),
             controls=controls,
             catalogue=self.catalogue,
             environment=self.environment,
