@@ -148,6 +148,18 @@ _SERVICES = [
         "time() - ops_backup_last_completed_timestamp_seconds",
         "age of the newest database backup, by type",
     ),
+    Query(
+        "backup_completed_daily",
+        'max_over_time(ops_backup_last_completed_timestamp_seconds{type="any"}[1d])',
+        "end of the newest database backup, day by day",
+        *(30 * _DAY, _DAY),
+    ),
+    Query(
+        "file_backup_success_daily",
+        "max_over_time(ops_file_backup_last_success_timestamp_seconds[1d])",
+        "end of the newest backup of files that was checked, day by day",
+        *(30 * _DAY, _DAY),
+    ),
     Query("backup_status", "ops_backup_status", "what pgBackRest says of the stanza; 0 is well"),
     Query(
         "file_backup_age_s",

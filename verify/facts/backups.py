@@ -1,0 +1,229 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backups of data assets, as checks read them: what the repository holds, what was proved, and each of the last days.
+
+A backup is *verified* when a record proves it: the record of this very backup or of its restore test, or a later audit
+of the whole repository, which reads every backup that is kept. restic's own program here checks the repository after
+each backup and counts it as a success only then, so its success on a day proves that day's backup.
+
+PRIVATE to the collection: it can change at any time.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, NamedTuple
+
+from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest import parse_info
+from verify.engine.estate import View
+from verify.engine.evidence import NoEvidence
+from verify.facts.instants import DAY_S, epoch
+from verify.facts.metrics import metrics
+from verify.facts.records import Record, everything
+
+__all__ = ["Asset", "Backup", "DayOfBackup", "Repository", "parse_restic"]
+
+_PROVED = "verified"
+
+
+class Backup(NamedTuple):
+    """A backup that a repository holds. Instants in seconds since the epoch; the size is None where nobody tells."""
+
+    label: str
+    type: str
+    started: float
+    stopped: float
+    ok: bool
+    size_bytes: int | None
+    encrypted: bool
+
+
+class DayOfBackup(NamedTuple):
+    """24 hours that ended on a day: whether a backup ended in them (None: nobody can tell), and was verified."""
+
+    day: str
+    succeeded: bool | None
+    verified: bool
+
+
+class Repository(NamedTuple):
+    """What a repository holds of an asset, the oldest backup first. ``status`` is ``ok``, or what is wrong."""
+
+    status: str
+    encrypted: bool
+    backups: tuple[Backup, ...]
+
+
+class Asset(View, kind="asset"):
+    """A data asset that the environment declares (``verify_assets``)."""
+
+    @property
+    def repository(self) -> Repository:
+        """Return what the repository holds. Raises `NoEvidence` for a source that is not known or not read."""
+        host, source = self.get("host"), self.get("source")
+        if not host or source not in ("pgbackrest", "restic"):
+            raise NoEvidence(f"verify_assets: {self.name} needs a host, and pgbackrest or restic as its source.")
+        if source == "restic":
+            return self.estate.read(host, "file_backup_snapshots", parse_restic)
+        return self.estate.read(host, "pgbackrest_info", _of_stanza(str(self.get("stanza") or "main")))
+
+    @property
+    def backups(self) -> tuple[Backup, ...]:
+        """Return the backups that the repository holds, the oldest first."""
+        return self.repository.backups
+
+    @property
+    def newest(self) -> Backup | None:
+        """Return the newest backup, also a faulty one; None when the repository holds none."""
+        return max(self.backups, key=lambda one: one.stopped, default=None)
+
+    @property
+    def age_s(self) -> float:
+        """Return the age of the newest backup without fault; `NoEvidence` when there is none."""
+        good = [one.stopped for one in self.backups if one.ok]
+        if not good:
+            raise NoEvidence(f"The repository holds no good backup of {self.name}, so it has no age.")
+        return self.estate.now - max(good)
+
+    @property
+    def encrypted(self) -> bool:
+        """Return whether the repository is encrypted."""
+        return self.repository.encrypted
+
+    def records(self, record_type: str) -> list[Record]:
+        """Return the records of a type (``backup``, ``restore_test`` ...) about this asset, the oldest first."""
+        return [row for row in everything(self.estate, record_type) if self._is_about_me(row)]
+
+    def _is_about_me(self, record: Record) -> bool:
+        """Return whether a record names this asset, or the place of its backups where nothing else lies."""
+        if _plain(record.asset) == _plain(self.name):
+            return True
+        alone = sum(one.get("host") == self.get("host") for one in self.estate.environment.subjects("asset")) == 1
+        return alone and record.backup.get("source") == self.get("host")
+
+    @property
+    def restore_tests(self) -> list[Record]:
+        """Return the restore tests of this asset, the oldest first."""
+        return self.records("restore_test")
+
+    @property
+    def last_restore_test(self) -> Record | None:
+        """Return the newest restore test, however it ended."""
+        return max(self.restore_tests, key=lambda row: float(row.ended), default=None)
+
+    def verified(self, backup: Backup) -> bool:
+        """Return whether something proves this backup."""
+        return any(_proves(row, backup) for row in self._proofs()) or self._checked_by_program(backup)
+
+    def _proofs(self) -> list[Record]:
+        return [row for kind in ("backup", "restore_test") for row in self.records(kind) if row.result == _PROVED]
+
+    def _checked_by_program(self, backup: Backup) -> bool:
+        return self.get("source") == "restic" and any(
+            backup.stopped - 60 <= success < backup.stopped + DAY_S for success in self._successes()
+        )
+
+    def daily(self, days: int) -> list[DayOfBackup]:
+        """Return the last so many times 24 hours, the newest first, each named by the day on which it ended.
+
+        Knowledge comes from the repository, from records and from what was measured day by day; a time of which none
+        of them knows anything is unknown, never a failure.
+        """
+        ends = [one.stopped for one in self.backups if one.ok]
+        proofs = self._proofs()
+        ends += [float(row.ended) for row in self.records("backup")]
+        measured = self._measured()
+        ends += [success for success, _seen in measured]
+        proved = [float(row.ended) for row in proofs] + (self._successes() if self.get("source") == "restic" else [])
+        proved += [one.stopped for one in self.backups if one.ok and any(_proves(row, one) for row in proofs)]
+        known_since = min([*ends, *(seen for _success, seen in measured)], default=None)
+        rows = []
+        for number in range(days):
+            last = self.estate.now - number * DAY_S
+            first = last - DAY_S
+            within = any(first < end <= last for end in ends)
+            known = known_since is not None and first >= known_since - DAY_S
+            day = f"{datetime.fromtimestamp(last, tz=UTC):%Y-%m-%d}"
+            succeeded = True if within else False if known else None
+            rows.append(DayOfBackup(day, succeeded, any(first < end <= last for end in proved)))
+        return rows
+
+    def _measured(self) -> list[tuple[float, float]]:
+        """Return end of the newest backup, and when that was measured, of each day; empty when nothing was measured."""
+        return list(self._series())
+
+    def _successes(self) -> list[float]:
+        return [success for success, _seen in self._series()]
+
+    def _series(self) -> Iterator[tuple[float, float]]:
+        name = "file_backup_success_daily" if self.get("source") == "restic" else "backup_completed_daily"
+        try:
+            found = metrics(self.estate)
+            series = found.series(name)
+        except NoEvidence:
+            # Metrics add to what the repository knows; without them the older days stay unknown.
+            return
+        for one in series:
+            mine = (
+                found.host_of(one.labels) == self.get("host")
+                if self.get("source") == "restic"
+                else one.labels.get("stanza") == (self.get("stanza") or "main")
+            )
+            if mine:
+                yield from ((value, at) for at, value in one.points)
+
+
+def _proves(record: Record, backup: Backup) -> bool:
+    """Return whether a verified record proves a backup: its own, or an audit of the repository after it."""
+    label = str(record.backup.get("label", ""))
+    if label and (label == backup.label or backup.label.startswith(label)):
+        return True
+    return bool(record.type == "backup" and record.started >= backup.stopped)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+@cache
+def _of_stanza(stanza: str) -> Callable[[str], Repository]:
+    """Return the parser for one stanza; the same one each time, so that a fact is read once."""
+
+    def parse(text: str) -> Repository:
+        try:
+            found = parse_info(text, stanza=stanza, at=0.0)
+        except OpsError as exc:
+            raise ValueError(exc.message) from exc
+        if found["status"] in ("missing_stanza", "other"):
+            raise ValueError(f"pgBackRest says of the stanza {stanza}: {found['status_message'] or found['status']}")
+        encrypted = found["cipher"] != "none"
+        return Repository(
+            found["status"], encrypted, tuple(_pgbackrest(row, encrypted=encrypted) for row in found["backups"])
+        )
+
+    return parse
+
+
+def _pgbackrest(row: dict[str, Any], *, encrypted: bool) -> Backup:
+    started, stopped = epoch(row["start"]), epoch(row["stop"])
+    return Backup(row["label"], row["type"], started, stopped, not row["error"], row["size_bytes"], encrypted)
+
+
+def parse_restic(text: str) -> Repository:
+    """Read the listing of a host's restic repository; restic encrypts all that it writes."""
+    rows = json.loads(text)["snapshots"]
+    if rows is None:
+        raise ValueError("there is no repository")
+    found = []
+    for row in rows:
+        about = row.get("summary") or {}
+        started = epoch(about.get("backup_start") or row["time"])
+        stopped = epoch(about.get("backup_end") or row["time"])
+        size = about.get("total_bytes_processed")
+        found.append(Backup(row["short_id"], "snapshot", started, stopped, ok=True, size_bytes=size, encrypted=True))
+    return Repository("ok", True, tuple(sorted(found, key=lambda one: one.stopped)))
