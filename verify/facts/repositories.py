@@ -21,6 +21,7 @@ __all__ = ["Commit", "Copy", "Repository", "Role"]
 _STATE = re.compile(r"(?:^|/)(?:[^/]*\.tfstate(?:\.[^/]*)?|\.terraform/.*)$")
 _BACKEND = re.compile(r'^[ \t]*(?:backend[ \t]+"([a-z0-9_]+)"|(cloud))[ \t]*\{', re.MULTILINE)
 _BLOCK = re.compile(r"^[ \t]*(?:resource|data|module|provider|terraform)\b", re.MULTILINE)
+_ROLE = re.compile(r"((?:.*/)?roles/[^/]+)/tasks/")
 _TRUSTED = ("G", "U")
 
 
@@ -185,11 +186,7 @@ class Repository(View, kind="repository"):
     @property
     def roles(self) -> list[Role]:
         """Return the roles of Ansible in the tree."""
-        found = {
-            match.group(1)
-            for match in (re.match(r"((?:.*/)?roles/[^/]+)/tasks/", path) for path in self.files)
-            if match
-        }
+        found = {match.group(1) for match in map(_ROLE.match, self.files) if match}
         return [
             Role(
                 name=folder.rpartition("/")[2],
