@@ -47,6 +47,8 @@ SCHEMA: dict[str, Any] = {
         "verify_owners": {"type": "object", "additionalProperties": _TEXT},
         "verify_records_dir": _TEXT,
         "verify_runs_dir": _TEXT,
+        "verify_drills_dir": _TEXT,
+        "verify_environments": {"type": "array", "items": _TEXT},
         "verify_reports_dir": _TEXT,
         "verify_waivers_file": {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]},
         "verify_waiver_days": {
