@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _utc
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from verify.collect import collectors
+from verify.collect import collectors, previous
 from verify.engine import environment as environments
 from verify.engine import header, pack, replay, store, waiver_files, waivers
 from verify.engine.catalogue import Catalogue, load
@@ -120,6 +120,7 @@ class Run:
             return store.read_evidence(newest), time.time()
         with store.KeptEvidence(self.folder) as evidence:
             collectors.collect(self.environment, evidence, self.catalogue, forks=self.options.forks, progress=progress)
+            previous.collect(self.base, evidence, now=time.time)
         return evidence, time.time()
 
     def judge(self, control_id: str) -> ControlResult:

@@ -77,21 +77,39 @@ class Journal:
     def gaps(self) -> tuple[str, ...]:
         """Return where entries are missing between two files of one numbering, as a sentence each.
 
-        Numbers are shared by the files of the system and of its users, so all files count.
+        journald counts the entries of the system and of its users together, also where their files name the numbering
+        differently; what a file of the same time holds is not missing.
         """
         found = []
         for sequence in dict.fromkeys(one.sequence for one in self.files):
-            spans = sorted((one.first, one.last) for one in self.files if one.sequence == sequence and one.last)
-            found += [f"entries {end + 1} to {start - 1} of {sequence} are missing" for end, start in _holes(spans)]
+            own = sorted(
+                (one for one in self.files if one.sequence == sequence and one.last), key=lambda one: one.first
+            )
+            others = [one for one in self.files if one.sequence != sequence and one.last]
+            for first, last in _holes(own, others):
+                found.append(f"entries {first} to {last} of {sequence} are missing")
         return tuple(found)
 
 
-def _holes(spans: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int]]:
-    reached: int | None = None
-    for first, last in spans:
-        if reached is not None and first > reached + 1:
-            yield reached, first
-        reached = last if reached is None else max(reached, last)
+def _holes(own: Iterable[JournalFile], others: Iterable[JournalFile]) -> Iterable[tuple[int, int]]:
+    reached: JournalFile | None = None
+    for one in own:
+        if reached is not None and one.first > reached.last + 1:
+            begin, end = reached.newest or 0.0, one.oldest or float("inf")
+            same_time = [row for row in others if (row.oldest or 0.0) <= end and (row.newest or 0.0) >= begin]
+            yield from _left(reached.last + 1, one.first - 1, same_time)
+        if reached is None or one.last > reached.last:
+            reached = one
+
+
+def _left(first: int, last: int, files: Iterable[JournalFile]) -> Iterable[tuple[int, int]]:
+    """Return the parts of a range of numbers that no file holds."""
+    for one in sorted(files, key=lambda row: row.first):
+        if one.first > first and first <= min(one.first - 1, last):
+            yield first, min(one.first - 1, last)
+        first = max(first, one.last + 1)
+    if first <= last:
+        yield first, last
 
 
 @dataclass(frozen=True, slots=True)
