@@ -111,6 +111,10 @@ class Registry:
     def __iter__(self) -> Iterator[Control]:
         return iter(self._controls.values())
 
+    def forget(self) -> None:
+        """Forget every control, before the check files of a past run are imported."""
+        self._controls.clear()
+
     def of(self, module: str) -> list[Control]:
         """Return the controls that a module declared, in the order in which it did."""
         return [one for one in self if one.module == module]
