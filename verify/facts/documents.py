@@ -21,7 +21,7 @@ from typing import Any
 
 from verify.engine.estate import Estate
 from verify.engine.evidence import NoEvidence
-from verify.facts.instants import epoch
+from verify.facts.instants import epoch_or_none
 from verify.facts.records import Record, everything
 
 __all__ = ["KNOWN_PROGRAMS", "Command", "Document", "documents", "parse_documents", "playbooks", "reviewed", "runbooks"]
@@ -168,9 +168,12 @@ def _is_of(review: Record, page: Document) -> bool:
 
 
 def parse_documents(text: str) -> tuple[tuple[str, float, str], ...]:
-    """Read the fact ``documents`` of a repository: path, instant of the last commit, text of each page."""
+    """Read the fact ``documents`` of a repository: path, instant of the last commit, text of each page.
+
+    A page whose commit cannot be told counts as never changed, so that only a review can confirm it.
+    """
     rows: list[Mapping[str, Any]] = json.loads(text)["documents"]
-    return tuple((row["path"], epoch(row["committed"]), row["text"]) for row in rows)
+    return tuple((row["path"], epoch_or_none(row["committed"]) or 0.0, row["text"]) for row in rows)
 
 
 def _commands(text: str) -> Iterable[Command]:

@@ -1,0 +1,105 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sealed packs of the green world: a live drill five days ago, and an activation in earnest two months ago."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from _world import DAY, HOUR, MINUTE, World, golden
+from golden_records import at
+
+from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms, parse_iso
+
+EXAMPLE = Path(__file__).resolve().parents[1] / "unit" / "report" / "example_drill.json"
+DRILL = "20261120T090000Z-site_lost_repository"
+ACTIVATION = "20260923T083000Z-activation"
+RETURN = "20260923T190000Z-failback"
+ACTIVATION_AGO = 63 * DAY
+_IN_EARNEST = (
+    *("activate_team", "notify", "approve", "decide", "fence", "restore", "promote", "redirect", "first_write"),
+    *("verify", "coordinate", "watch", "document", "improve"),
+)
+
+
+@cache
+def _example() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(EXAMPLE.read_text(encoding="utf-8"))
+    return found
+
+
+def drill() -> dict[str, Any]:
+    """Return the record of the drill: the example of the report's tests, signed by people of this world."""
+    record = copy.deepcopy(_example())
+    record |= {"id": DRILL, "environment": "golden", "stand_in": False}
+    for person in (*record["people"], *record["sign_off"]):
+        person |= {"stand_in": False, "name": "platform A" if person["role"] == "drill lead" else "operations lead"}
+    record["verdict_reasons"] = ["The run was interrupted 1 time(s) and resumed."]
+    return record
+
+
+def activation() -> dict[str, Any]:
+    """Return the record of a disaster in earnest: the same steps on another day, without those of a drill."""
+    record = drill()
+    shift = parse_iso(at(ACTIVATION_AGO)) - parse_iso(record["started"])
+
+    def moved(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: moved(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [moved(inner) for inner in value]
+        if isinstance(value, str) and len(value) == len("2026-11-20T09:00:00.000Z") and value.endswith("Z"):
+            return iso_ms(parse_iso(value) + shift)
+        return value
+
+    record = moved(record)
+    survey = {**record["steps"][0], "id": "survey", "title": "Survey what is left"}
+    record["steps"] = [survey, *(step for step in record["steps"] if step["id"] in _IN_EARNEST)]
+    record |= {"id": ACTIVATION, "scenario": {"name": "activation", "title": "Activation of site B"}, "failback": None}
+    record["steady_state"] = {"before": [], "after": []}
+    return record
+
+
+def failback() -> dict[str, Any]:
+    """Return the record of the return, half a day later."""
+    record = activation()
+    start = ACTIVATION_AGO - 10.5 * HOUR
+    record |= {"id": RETURN, "scenario": {"name": "failback", "title": "Return to site A"}}
+    record |= {"started": at(start), "declared": None, "ended": at(start - 20 * MINUTE), "steps": []}
+    record["failback"] = drill()["failback"]
+    return record
+
+
+@golden
+def packs(world: World) -> None:
+    """Three packs whose seals hold."""
+    rows = [
+        {"name": one["id"], "intact": True, "faults": [], "record": one} for one in (activation(), failback(), drill())
+    ]
+    world.set("runs", "packs", {"packs": rows})
+
+
+def change_pack(world: World, name: str, how: Callable[[dict[str, Any]], None]) -> None:
+    """Change a pack in place by its name."""
+
+    def change(body: Any) -> None:
+        found = [pack for pack in body["packs"] if pack["name"] == name]
+        assert found, f"there is no pack {name}"
+        how(found[0])
+
+    world.change("runs", "packs", change)
+
+
+def change_step(world: World, pack: str, step: str, **keys: Any) -> None:
+    """Change keys of a step of a pack."""
+
+    def change(found: dict[str, Any]) -> None:
+        (row,) = [one for one in found["record"]["steps"] if one["id"] == step]
+        row.update(keys)
+
+    change_pack(world, pack, change)

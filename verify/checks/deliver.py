@@ -1,0 +1,205 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""DELIVER: what each day has to deliver."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from verify.engine.control import Said, control, expect, not_applicable
+from verify.facts.alerting import watched
+from verify.facts.alerts import alerts
+from verify.facts.calendar import day_of, instant, working_days
+from verify.facts.documents import playbooks, reviewed, runbooks
+from verify.facts.patching import no_overdue_update, searched
+from verify.facts.records import everything
+from verify.facts.registers import register
+from verify.facts.verdicts import span
+
+DAY = 86400.0
+
+
+@control("DELIVER-01")
+def every_night_was_reviewed(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Go through the working days of the last week (today's from the hour on at which it is due): each has the record
+    of a look at the night, by a named person, and the looks leave no gap between them."""
+    since = estate.now - bounds.window_s
+    today = day_of(estate, estate.now)
+    due = [
+        day
+        for day in working_days(estate, since, estate.now)
+        if day < today or estate.now >= instant(estate, day, bounds.due_s)
+    ]
+    reviews = {row.day: row for row in register(estate, "overnight_review")}
+    missing = [f"{day}" for day in due if f"{day}" not in reviews]
+    yield expect(due, "the calendar has working days in the window", observed=len(due))
+    yield expect(not missing, f"each of the last {len(due)} working days has a review of its night", observed=missing)
+    yield from _no_gap([reviews[f"{day}"] for day in due if f"{day}" in reviews])
+
+
+def _no_gap(found: list[Any]) -> Iterator[Said]:
+    for before, after in itertools.pairwise(found):
+        yield expect(
+            after.period_start <= before.period_end,
+            f"the review of {after.day} begins where that of {before.day} ended",
+            observed=after.period_start,
+            expected=before.period_end,
+        )
+
+
+@control("DELIVER-01", "alerts")
+def every_alert_of_the_week_has_an_answer(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Take every alert that Prometheus saw firing in the window before the newest review: somebody acknowledged or
+    explained it, or the review names it with an incident."""
+    since = estate.now - bounds.window_s
+    yield from watched(estate, bounds.window_s)
+    until = max((row.period_end for row in register(estate, "overnight_review")), default=since)
+    for one in alerts(estate).answers(since):
+        if one.episode.started <= until:
+            yield expect(
+                one.acknowledged is not None or one.explanation,
+                f"{one.episode.name} of {one.episode.labels.get('host', estate.name)} is acknowledged or explained",
+                observed={"fired": one.episode.started, "acknowledged": one.acknowledged, "why": one.explanation},
+            )
+
+
+@control("DELIVER-02")
+def the_pipeline_is_on_and_green(pipeline: Any, estate: Any, bounds: Any) -> Iterator[Said]:
+    """Ask the system that runs the pipeline whether it is enabled, and look for a green run of its default branch
+    within the cadence that the environment declares for it."""
+    state = pipeline.state
+    yield expect(state is not None, f"{pipeline.name} is known to the system that runs it", observed=state and state.id)
+    if state is not None:
+        disabled = 0 if state.enabled else 1
+        claim = f"{pipeline.name} is enabled"
+        yield expect(disabled <= bounds.disabled_max_count, claim, observed=state.enabled, expected=True)
+    green = pipeline.newest_green
+    yield expect(
+        green is not None, f"{pipeline.name} has a green run of its default branch", observed=green and green.id
+    )
+    if green is not None:
+        age = estate.now - (green.ended or green.started)
+        claim = f"the last green run of {pipeline.name} is within its cadence of {span(pipeline.cadence_s)}"
+        yield expect(age <= pipeline.cadence_s, claim, observed=age, expected=pipeline.cadence_s)
+
+
+@control("DELIVER-03")
+def the_host_receives_its_updates(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
+    """Ask the host which security updates wait and for how long, and whether the last run of its package manager
+    ended well."""
+    yield from searched(host, bounds)
+    yield from no_overdue_update(host, estate, bounds)
+    runs = host.patch_runs
+    newest = runs[-1] if runs else None
+    if newest is not None:
+        claim = f"the last run of the package manager on {host.name} succeeded"
+        yield expect(newest.succeeded, claim, observed=newest.error or newest.command)
+
+
+@control("DELIVER-03", "runs")
+def the_last_patch_run_succeeded(host: Any, estate: Any) -> Iterator[Said]:
+    """Take the newest record of a patch run on the host, of a playbook or a person: it ended well."""
+    mine = [row for row in register(estate, "patch") if row.host == host.name]
+    yield expect(mine, f"a patch run of {host.name} is on record", observed=len(mine), expected="1 or more")
+    if mine:
+        newest = max(mine, key=lambda row: row.started)
+        claim = f"the last patch run of {host.name} succeeded"
+        yield expect(newest.result == "ok", claim, observed={"id": newest.id, "result": newest.result}, expected="ok")
+
+
+@control("DELIVER-04")
+def every_deployment_left_its_record(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Take the deployments that began in the last day: each says who made it, which version, by which change of the
+    register, with what result, and what was checked afterwards.
+
+    Pipelines are the second witness: a stage that deployed names a run, and a deployment on record names that run.
+    """
+    found = register(estate, "deployment")
+    since = estate.now - bounds.window_s
+    recent = [one for one in found if one.started >= since and one.outcome not in ("cancelled", "running")]
+    changes = {row.id for row in everything(estate, "change")}
+    for one in recent:
+        yield from _complete(one, changes)
+    deployed = _deploying_runs(estate, since)
+    unknown_ones = sorted(deployed - {one.pipeline_run for one in found})
+    yield expect(
+        not unknown_ones,
+        f"each of {len(deployed)} runs of pipelines that deployed has a deployment on record",
+        observed=unknown_ones,
+    )
+    if not recent:
+        yield not_applicable(
+            f"none of the {len(found)} deployments on record began in the last {span(bounds.window_s)}"
+        )
+
+
+def _deploying_runs(estate: Any, since: float) -> set[str]:
+    return {
+        run.id
+        for pipeline in estate.views("pipeline")
+        for run in pipeline.runs((estate.now - since) / DAY)
+        if any(stage.kind == "deploy" and stage.conclusion == "success" for stage in run.stages or ())
+    }
+
+
+def _complete(one: Any, changes: set[str]) -> Iterator[Said]:
+    name = f"the deployment {one.id} of {one.service}"
+    yield expect(one.by or one.operator, f"{name} says who made it", observed=one.by)
+    yield expect(one.change in changes, f"{name} names a change that is on record", observed=one.change)
+    yield expect(one.ended is not None, f"{name} says when it ended, and how", observed=one.outcome)
+    yield expect(one.checks, f"{name} says what was checked afterwards", observed=len(one.checks or ()))
+
+
+@control("DELIVER-05")
+def no_incident_is_left_lying(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Take the incidents that are open for longer than the bound of their priority: each has an owner and says what is
+    done next."""
+    found = register(estate, "incident")
+    lying = [
+        one
+        for one in found
+        if one.closed is None and estate.now - (one.detected or one.impact_start) > getattr(bounds, f"{one.priority}_s")
+    ]
+    loose = [
+        {"id": one.id, "title": one.title, "owner": one.owner, "next": one.next_action}
+        for one in lying
+        if not (one.owner and one.next_action)
+    ]
+    yield expect(
+        not loose,
+        f"each of {len(lying)} incidents that are open past their bound has an owner and a next action "
+        f"({len(found)} are on record)",
+        observed=loose,
+        expected=[],
+    )
+
+
+@control("DELIVER-06")
+def runbooks_are_looked_after(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Take every runbook of the documentation repositories: a commit changed it, or the record of a review confirmed
+    it, within its period."""
+    found = runbooks(estate)
+    for page in found:
+        when, due = reviewed(estate, page, bounds.review_max_age_s)
+        yield expect(
+            estate.now <= due,
+            f"{page.path} was changed or confirmed within its period",
+            observed=_day(when),
+            expected=f"again by {_day(due)}",
+        )
+
+
+@control("DELIVER-06", "named")
+def every_playbook_has_a_runbook(estate: Any) -> Iterator[Said]:
+    """Take every playbook of the infrastructure repositories and find its name in a runbook."""
+    named = frozenset().union(*(page.names for page in runbooks(estate)))
+    known = playbooks(estate)
+    without = sorted(path for name, path in known.items() if name not in named)
+    yield expect(not without, f"each of {len(known)} playbooks is named by a runbook", observed=without, expected=[])
+
+
+def _day(moment: float) -> str:
+    return datetime.datetime.fromtimestamp(moment, tz=datetime.UTC).date().isoformat()

@@ -1,0 +1,240 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""IAC: how infrastructure code is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from verify.engine.control import Said, control, expect, not_applicable, unknown
+from verify.facts.records import everything
+from verify.facts.registers import register
+from verify.facts.runs import runs
+from verify.facts.terraform import backends, modules
+from verify.facts.verdicts import span
+
+DAY = 86400.0
+_BAD = {
+    "B": "does not hold",
+    "X": "has expired",
+    "Y": "was made with an expired key",
+    "R": "was made with a revoked key",
+}
+_GOOD = "GU"
+
+
+def _other(repository: Any) -> Iterator[Said]:
+    """Say that a repository holds no infrastructure code, as the inventory declares."""
+    kind = repository.get("kind", "of no kind")
+    fact = len(repository.files)
+    yield not_applicable(f"the {fact} files of {repository.name} are {kind}, no infrastructure code", observed=kind)
+
+
+@control("IAC-01")
+def the_default_branch_is_protected(repository: Any, estate: Any) -> Iterator[Said]:
+    """Ask the host of the repository by which rules its default branch changes: it is protected, somebody else has to
+    agree, its past cannot be rewritten, and nobody stands above the rules."""
+    if repository.get("kind") != "infrastructure":
+        yield from _other(repository)
+        return
+    files = len(repository.files)
+    yield expect(files, f"{repository.name} holds files", observed=files, expected="1 or more")
+    branch = repository.get("branch", "main")
+    found = [row for row in register(estate, "repository_rules") if row.repository == repository.name]
+    found = [row for row in found if row.branch == branch]
+    yield expect(found, f"the rules of {branch} of {repository.name} are known", observed=len(found))
+    if found:
+        rules = max(found, key=lambda row: row.at)
+        about = f"the branch {branch} of {repository.name}"
+        yield expect(rules.protected, f"{about} is protected", observed=rules.protected, expected=True)
+        asked = rules.required_approvals
+        yield expect(
+            asked >= 1, f"somebody else agrees to each change of {about}", observed=asked, expected="1 or more"
+        )
+        yield expect(not rules.force_push, f"the past of {about} cannot be rewritten", observed=rules.force_push)
+        yield expect(not rules.bypass, f"the rules of {about} bind everybody", observed=list(rules.bypass or ()))
+
+
+@control("IAC-01", "commits")
+def every_commit_is_attributable(repository: Any, estate: Any, bounds: Any) -> Iterator[Said]:
+    """Read the commits of the window on the default branch: each carries a signature that holds, or comes from an
+    address that the environment knows; none carries a signature that does not hold."""
+    if repository.get("kind") != "infrastructure":
+        yield from _other(repository)
+        return
+    known = {address.lower() for address in estate.declared("verify_committers") or []}
+    commits = repository.commits(bounds.window_s / DAY)
+    false = [f"{one.sha[:10]} by {one.email} {_BAD[one.signature]}" for one in commits if one.signature in _BAD]
+    loose = [
+        f"{one.sha[:10]} by {one.email}"
+        for one in commits
+        if one.signature not in _GOOD and one.signature not in _BAD and one.email.lower() not in known
+    ]
+    yield expect(repository.head, f"{repository.name} has a commit on its branch", observed=repository.head)
+    yield expect(not false, f"every signature among {len(commits)} commits of {repository.name} holds", observed=false)
+    yield expect(
+        len(loose) <= bounds.unattributed_max_count,
+        f"each of {len(commits)} commits of {repository.name} within {span(bounds.window_s)} is somebody's",
+        observed=loose,
+        expected=bounds.unattributed_max_count,
+    )
+
+
+@control("IAC-01", "applied")
+def nothing_ran_from_an_unpushed_tree(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Take the runs of the window that say from which tree they came: none of these trees had changes of its own."""
+    since = estate.now - bounds.window_s
+    found = [
+        (pack.name, pack.record.get("versions") or {})
+        for pack in runs(estate).packs
+        if pack.record and (pack.ended or 0.0) >= since
+    ]
+    if not found:
+        yield not_applicable(f"no run within {span(bounds.window_s)} says from which tree it came", observed=0)
+        return
+    silent = [name for name, versions in found if versions.get("git_dirty") is None or not versions.get("git_commit")]
+    own = [name for name, versions in found if versions.get("git_dirty")]
+    yield expect(not silent, f"each of {len(found)} runs says from which commit it came", observed=silent, expected=[])
+    yield expect(
+        len(own) <= bounds.unpushed_max_count,
+        f"none of {len(found)} runs came from a tree with changes of its own",
+        observed=own,
+        expected=bounds.unpushed_max_count,
+    )
+
+
+@control("IAC-02")
+def staging_sees_every_change_first(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Take the deployments of the window: before each began, the same commit of the same service had succeeded in the
+    environment that the inventory names as the one before."""
+    staging = estate.declared("verify_staging")
+    reason = estate.environment.empty_reason("staging")
+    found = register(estate, "deployment")
+    if not staging and reason:
+        yield not_applicable(f"{estate.name} has no environment before it: {reason}", observed=len(found))
+        return
+    if not staging:
+        yield unknown("which environment comes before this one is not declared; name it in verify_staging")
+        return
+    since = estate.now - bounds.window_s
+    recent = [one for one in found if one.started >= since and one.outcome != "cancelled"]
+    before = everything(estate, "deployment", staging)
+    yield expect(before, f"deployments to {staging} are on record", observed=len(before), expected="1 or more")
+    skipped = [f"{one.id}: {one.service} {one.commit or one.version}" for one in recent if not _passed(one, before)]
+    yield expect(
+        len(skipped) <= bounds.skipped_max_count,
+        f"each of {len(recent)} deployments within {span(bounds.window_s)} had passed in {staging} as the same commit",
+        observed=skipped,
+        expected=bounds.skipped_max_count,
+    )
+
+
+def _passed(one: Any, before: list[Any]) -> bool:
+    return bool(one.commit) and any(
+        row.service == one.service
+        and row.commit == one.commit
+        and row.outcome == "ok"
+        and (row.ended or one.started) < one.started
+        for row in before
+    )
+
+
+@control("IAC-03")
+def code_explains_itself(repository: Any, bounds: Any) -> Iterator[Said]:
+    """Go through the roles and Terraform modules of the repository: each has a README."""
+    if repository.get("kind") != "infrastructure":
+        yield from _other(repository)
+        return
+    roles, blocks = repository.roles, modules(repository.files)
+    yield expect(roles or blocks, f"{repository.name} holds roles or modules", observed=len(roles) + len(blocks))
+    missing = [f"role {role.name}" for role in roles if not role.readme]
+    missing += [f"module {folder}" for folder, documented in blocks.items() if not documented]
+    yield expect(
+        len(missing) <= bounds.missing_max_count,
+        f"each of {len(roles)} roles and {len(blocks)} modules of {repository.name} has its page",
+        observed=missing,
+        expected=bounds.missing_max_count,
+    )
+
+
+@control("IAC-03", "builds")
+def the_pages_build(repository: Any, estate: Any) -> Iterator[Said]:
+    """Look at the newest finished run of the pipeline: a stage that builds the pages is in it, and green."""
+    if repository.get("kind") != "infrastructure":
+        yield from _other(repository)
+        return
+    finished = [
+        run
+        for run in everything(estate, "pipeline_run")
+        if run.pipeline == repository.get("pipeline") and run.conclusion in ("success", "failure")
+    ]
+    newest = max(finished, key=lambda run: run.started, default=None)
+    stages = [stage for stage in (newest.stages or () if newest else ()) if stage.name in _pages(repository)]
+    yield expect(newest, f"the pipeline of {repository.name} ran", observed=newest and newest.id)
+    yield expect(stages, f"a stage of it builds the pages of {repository.name}", observed=list(_pages(repository)))
+    red = [stage.name for stage in stages if stage.conclusion != "success"]
+    yield expect(not red, f"the pages of {repository.name} build", observed=red, expected=[])
+
+
+def _pages(repository: Any) -> tuple[str, ...]:
+    return (str(repository.get("pages_stage", "docs")),)
+
+
+@control("IAC-04")
+def building_blocks_are_shared(repository: Any, bounds: Any) -> Iterator[Said]:
+    """Compare the roles and modules of the repository with one another: no block of lines above the bound stands in two
+    places, and each role states which arguments it takes."""
+    if repository.get("kind") != "infrastructure":
+        yield from _other(repository)
+        return
+    roles = repository.roles
+    yield expect(roles, f"{repository.name} holds roles", observed=len(roles), expected="1 or more")
+    yield expect(repository.compared, f"the code of {repository.name} was compared", observed=repository.compared)
+    copies = [one for one in repository.copies if one.lines > bounds.lines_max_count]
+    yield expect(
+        not copies,
+        f"no block of more than {bounds.lines_max_count} lines of {repository.name} stands in two places",
+        observed=[f"{one.lines} lines: {one.first} and {one.second}" for one in copies],
+        expected=[],
+    )
+    missing = [role.name for role in roles if not role.argument_specs]
+    yield expect(
+        len(missing) <= bounds.missing_max_count,
+        f"each of {len(roles)} roles of {repository.name} states its arguments",
+        observed=missing,
+        expected=bounds.missing_max_count,
+    )
+
+
+@control("IAC-05")
+def no_state_lies_in_the_repository(repository: Any, bounds: Any) -> Iterator[Said]:
+    """Look through the whole tree of the repository, of whatever kind, for files of state."""
+    files = repository.files
+    yield expect(files, f"{repository.name} holds files", observed=len(files), expected="1 or more")
+    states = sorted(repository.state_files)
+    yield expect(
+        len(states) <= bounds.state_max_count,
+        f"none of {len(files)} files of {repository.name} is a file of state",
+        observed=states,
+        expected=bounds.state_max_count,
+    )
+
+
+@control("IAC-05", "backends")
+def state_is_remote_locked_and_encrypted(repository: Any) -> Iterator[Said]:
+    """Read where the Terraform code of the repository keeps its state: in a remote place that locks and encrypts.
+
+    A repository without Terraform code keeps none.
+    """
+    found = backends(repository.terraform)
+    if not found:
+        yield not_applicable(
+            f"none of {len(repository.files)} files of {repository.name} is Terraform code", observed=0
+        )
+        return
+    for one in found:
+        where = f"the state of {repository.name}/{one.folder}"
+        yield expect(one.remote, f"{where} is kept in a remote place", observed=one.kind or "beside the code")
+        yield expect(one.locks, f"{where} is locked while somebody changes it", observed=one.kind)
+        yield expect(one.encrypts, f"{where} is encrypted where it lies", observed=one.kind)
