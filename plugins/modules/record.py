@@ -76,6 +76,8 @@ options:
       - resource_inventory
       - capacity_forecast
       - drift_check
+      - workload_listing
+      - repository_rules
   environment:
     description: The environment that the record is about.
     type: str
