@@ -34,8 +34,8 @@ This page is written by `scripts/records_page.py` from the schemas; edit those.
 ## Rules
 
 - An instant is text in UTC with a trailing Z. A local time, a date that the calendar does not have, a key that the type
-  does not have, a key that stands twice, an id that is taken: each is an error that names file, key and mend. Until it is
-  mended, every control that rests on records of that type is unknown. A file that belongs to no type makes all unknown.
+  does not have, a key that stands twice, an id that is taken: each is an error that names file, key and mend. Until it
+  is mended, every control that rests on records of that type is unknown. A file of no type makes all of them unknown.
 - What has not happened yet is left out or `null`. It is never zero.
 - A record is *declared* as it stands. It is *attested* when `ssh-keygen -Y sign -n ccobservatory.ops -f KEY FILE` left
   `FILE.sig` beside it and the key stands in `verify_allowed_signers`. A signature that does not hold, or whose file is

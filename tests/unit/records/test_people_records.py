@@ -43,7 +43,9 @@ def put(folder: Path, name: str, content: Any) -> Path:
     """Write a file of records: text as it is, everything else as YAML."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    # Through JSON, because equal lists would become aliases.
+    text = content if isinstance(content, str) else yaml.safe_dump(json.loads(json.dumps(content)), sort_keys=False)
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -101,7 +103,7 @@ def test_the_page_and_the_schemas_name_the_same_keys() -> None:
         chapter = page.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
         told = [line.split("`")[1] for line in chapter.splitlines() if line.startswith("| `")]
         assert [key for key in told if "." not in key] == [field.name for field in one.fields], name
-        validate(yaml.safe_load(chapter.partition("```yaml\n")[2].partition("```")[0].replace("'", '"')), name)
+        validate(yaml.safe_load(chapter.partition("```yaml\n")[2].partition("```")[0]), name)
 
 
 def test_the_module_takes_every_type() -> None:
@@ -152,7 +154,7 @@ def test_one_record_or_a_list_in_yaml_or_json(tmp_path: Path) -> None:
         (
             "incident/a.yml",
             example("incident", detected="2026-11-20T16:00:00"),
-            "detected: .* is not an instant in UTC",
+            "detected: .* not an instant in UTC",
         ),
         ("incident/a.yml", example("incident", detected="2026-11-31T16:00:00Z"), "detected: .* is not an instant"),
         ("incident/a.yml", [example("incident"), {"id": "r-2"}], "record 2: .*required property"),
