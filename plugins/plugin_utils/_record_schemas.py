@@ -18,6 +18,7 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import pars
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_delivery import DELIVERY
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_estate import ESTATE
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_people import PEOPLE
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_perimeter import PERIMETER
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_platform import PLATFORM
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_procedures import (
     DRILL,
@@ -36,7 +37,7 @@ except ImportError:
 
 __all__ = ["DRILL_LIKE", "PROCEDURES", "RECORD_TYPES", "SCHEMAS", "TYPES", "instants", "schema_name", "validate"]
 
-RECORD_TYPES = {one.name: one for one in (*PEOPLE, *TEAM, *DELIVERY, *ESTATE, *PLATFORM)}
+RECORD_TYPES = {one.name: one for one in (*PEOPLE, *TEAM, *DELIVERY, *ESTATE, *PLATFORM, *PERIMETER)}
 """The types that are described key by key; those of backups, restores and drills stand in `PROCEDURES`."""
 
 TYPES = (*PROCEDURES, *RECORD_TYPES)
