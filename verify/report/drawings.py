@@ -115,7 +115,7 @@ def _trend(points: Sequence[tuple[str, Any, Any]], *, title: str, unit: str, nam
     if not values:
         canvas.text(_LEFT, _HEIGHT / 2, "not measured", "tick")
         return canvas.markup()
-    low, high = _scale(values, [target for _day, _value, target in points if target is not None])
+    low, high = _scale(values, [target for _day, _value, target in points if target is not None], unit)
     bottom = _HEIGHT - _BOTTOM
 
     def y(value: float) -> float:
@@ -135,14 +135,15 @@ def _trend(points: Sequence[tuple[str, Any, Any]], *, title: str, unit: str, nam
     return canvas.markup()
 
 
-def _scale(values: Sequence[float], targets: Sequence[float]) -> tuple[float, float]:
+def _scale(values: Sequence[float], targets: Sequence[float], unit: str) -> tuple[float, float]:
     """Return the ends of the scale: around the values, and their targets where these are not far away."""
     low, high = min(values), max(values)
     span = (high - low) or abs(high) or 1.0
     near = [target for target in targets if low - 3 * span <= target <= high + 3 * span]
     low, high = min([low, *near]), max([high, *near])
     margin = (high - low or abs(high) or 1.0) * 0.08
-    return (max(0.0, low - margin) if low >= 0 else low - margin), high + margin
+    most = 1.0 if high <= 1.0 and unit == "ratio" else high + margin
+    return (max(0.0, low - margin) if low >= 0 else low - margin), min(most, high + margin)
 
 
 def _short(level: float, unit: str, span: float) -> str:

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_words import duration, short_duration
 from verify.engine.evidence import Fact
 from verify.engine.judge import Row, finding_id
 from verify.engine.words import GREEN, Status
 from verify.report.data import ControlRows, ReportData
 from verify.report.names import SUBJECT, anchor, claim, numbers, ranges, value_text
-from verify.report.text import WORDS, counted, excerpt, time_of, value
+from verify.report.text import WORDS, age, counted, excerpt, time_of, value
 
 __all__ = ["CSS", "control_view", "facts_of", "open_groups"]
 
@@ -108,13 +107,12 @@ def _member(data: ReportData, control: ControlRows, row: Row, ages: Mapping[str,
     known = finding_id(control.control, row.kind, row.subject)
     digests = [fact.digest[:12] for fact in facts if fact.digest]
     codes = list(dict.fromkeys(str(fact.rc) for fact in facts if fact.rc is not None))
-    age = ages.get(known)
     return {
         "id": known,
         "subject": row.subject,
         "anchor": anchor(row.kind, row.subject),
         "observed": value(row.observed),
-        "age": "" if age is None else duration(age),
+        "age": "" if known not in ages else age(ages[known]),
         "rc": ", ".join(codes),
         "digest": " ".join(digests),
         "collected": "" if row.collected is None else time_of(row.collected, day=_day(data)),
@@ -205,15 +203,10 @@ def _command(data: ReportData, source: str, command: str, facts: list[Fact]) -> 
         "rc": "" if codes is None else f"{codes[0]}" if codes[0] == codes[1] else f"{codes[0]} to {codes[1]}",
         "first": time_of(min(times), day=_day(data)),
         "last": time_of(max(times), day=_day(data)),
-        "age": short_age(data.moment - min(times)),
+        "age": age(data.moment - min(times)),
         "digests": [(digest[:12], number) for digest, number in ranked[:_DIGESTS]],
         "left": len(ranked) - _DIGESTS if len(ranked) > _DIGESTS else 0,
     }
-
-
-def short_age(seconds: float) -> str:
-    """Write an age to the second: nobody reads the hundredths of it."""
-    return short_duration(round(max(0.0, seconds)))
 
 
 def _proofs(rows: list[Row]) -> list[dict[str, Any]]:

@@ -54,6 +54,7 @@ class _Export:
         self.ended = _iso(data.moment)
         # A finding lasts from day to day, so what is known of its beginning comes from the comparison of the runs.
         still = (data.changes or {}).get("still") or ()
+        self._subjects_known: dict[tuple[str, str], str] = {}
         self.since = {str(row.get("finding")): row.get("since") for row in still if isinstance(row, Mapping)}
 
     def document(self) -> dict[str, Any]:
@@ -111,7 +112,10 @@ class _Export:
         return {"inventory-items": items} if items else {}
 
     def _subject(self, kind: str, name: str) -> str:
-        return _uuid("subject", self.data.run["environment"], kind, name)
+        known = self._subjects_known.get((kind, name))
+        if known is None:
+            known = self._subjects_known[kind, name] = _uuid("subject", self.data.run["environment"], kind, name)
+        return known
 
     def _observations(self, control: ControlRows) -> Iterator[dict[str, Any]]:
         """Return one observation for all subjects that share a status, and one each for those that are open."""

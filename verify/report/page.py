@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils import _report_page as shared
 from verify.report.data import ReportData
-from verify.report.text import clean, thin
+from verify.report.text import clean, counted, thin
 from verify.report.view import view_of
 
 __all__ = ["MOST_BYTES", "pages"]
@@ -78,7 +78,7 @@ def _render(template: str, view: dict[str, Any], *, split: int, **more: Any) -> 
 @functools.cache
 def _environment() -> Environment:
     environment = shared.page_environment(_HERE, missing=_NOT_STATED, whole="results.jsonl")
-    environment.filters["thin"] = thin
+    environment.filters.update(thin=thin, counted=counted)
     environment.filters["verbatim"] = _verbatim
     return environment
 

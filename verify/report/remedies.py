@@ -11,16 +11,15 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_words import duration
 from verify.engine.catalogue import SEVERITIES, Item
 from verify.engine.words import Status
 from verify.report.data import Finding, ReportData
 from verify.report.groups import CSS
 from verify.report.names import SUBJECT, anchor, claim, natural, ranges
 from verify.report.summary import owner_of
-from verify.report.text import WORDS, counted
+from verify.report.text import WORDS, age, counted
 
-__all__ = ["ages_of", "causes", "owners"]
+__all__ = ["ages_of", "causes", "owners", "shared_ids"]
 
 _FEW = 6
 _ORDER = (Status.FAIL, Status.UNKNOWN, Status.STALE, Status.MANUAL_DUE)
@@ -30,6 +29,11 @@ def ages_of(data: ReportData) -> dict[str, float]:
     """Return for how long each finding has been open before this run, in seconds, by its name."""
     rows = (data.changes or {}).get("still") or ()
     return {str(row["finding"]): float(row["age_s"]) for row in rows if row.get("age_s") is not None}
+
+
+def shared_ids(data: ReportData) -> frozenset[str]:
+    """Return the findings whose reason is one of the causes that several controls share."""
+    return frozenset(finding.id for found in _shared(data).values() for finding in found)
 
 
 def causes(data: ReportData) -> list[dict[str, Any]]:
@@ -76,7 +80,7 @@ def _ask_again(data: ReportData, hosts: Sequence[str]) -> list[dict[str, str]]:
 
 def owners(data: ReportData, ages: Mapping[str, float]) -> list[dict[str, Any]]:
     """Return the owners of open findings with what each has to do, the one with the most severe findings first."""
-    elsewhere = {id(finding) for found in _shared(data).values() for finding in found}
+    elsewhere = shared_ids(data)
     by_owner: dict[str, list[Finding]] = {}
     for finding in data.open_findings:
         by_owner.setdefault(data.item(finding.control.item).owner, []).append(finding)
@@ -85,11 +89,11 @@ def owners(data: ReportData, ages: Mapping[str, float]) -> list[dict[str, Any]]:
 
 
 def _owner(
-    data: ReportData, role: str, found: Sequence[Finding], elsewhere: set[int], ages: Mapping[str, float]
+    data: ReportData, role: str, found: Sequence[Finding], elsewhere: frozenset[str], ages: Mapping[str, float]
 ) -> dict[str, Any]:
     by_control: dict[str, list[Finding]] = {}
     for finding in found:
-        if id(finding) not in elsewhere:
+        if finding.id not in elsewhere:
             by_control.setdefault(finding.control.control, []).append(finding)
     tasks = [_task(data, rows, ages) for rows in by_control.values()]
     tasks.sort(key=lambda task: (task["rank"], -task["number"], task["control"]))
@@ -97,7 +101,7 @@ def _owner(
         "role": role,
         "address": owner_of(data, role),
         "open": len(found),
-        "elsewhere": sum(id(finding) in elsewhere for finding in found),
+        "elsewhere": sum(finding.id in elsewhere for finding in found),
         "tasks": tasks,
         "rank": min((task["rank"] for task in tasks), default=(9, 9)),
     }
@@ -122,7 +126,7 @@ def _task(data: ReportData, found: Sequence[Finding], ages: Mapping[str, float])
         "counts": [(CSS[status], f"{number} {WORDS[status]}") for status, number in counts.items() if number],
         "number": len(found),
         "names": ranges(finding.row.subject for finding in found),
-        "age": "" if oldest is None else duration(oldest),
+        "age": "" if oldest is None else age(oldest),
         "remedy": item.remedy.text,
         "commands": _commands(data, item, found),
         "rank": (SEVERITIES.index(item.severity), _ORDER.index(worst)),

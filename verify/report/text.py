@@ -17,7 +17,19 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils import _report_w
 from verify.engine.evidence import Fact
 from verify.engine.words import Status
 
-__all__ = ["WORDS", "clean", "counted", "excerpt", "from_epoch", "quantity", "thin", "time_of", "value"]
+__all__ = [
+    "WORDS",
+    "age",
+    "bounds_text",
+    "clean",
+    "counted",
+    "excerpt",
+    "from_epoch",
+    "quantity",
+    "thin",
+    "time_of",
+    "value",
+]
 
 WORDS = {
     Status.PASS: "pass",
@@ -43,7 +55,8 @@ def thin(number: int) -> str:
 
 def counted(number: int, one: str, many: str = "") -> str:
     """Write a count with its noun: ``1 host``, ``12 345 hosts``."""
-    return f"{thin(number)} {one if number == 1 else many or f'{one}s'}"
+    several = many or (f"{one[:-1]}ies" if one.endswith("y") else f"{one}s")
+    return f"{thin(number)} {one if number == 1 else several}"
 
 
 def value(observed: Any) -> str:
@@ -66,7 +79,14 @@ def quantity(figure: float, unit: str) -> str:
         return words.duration(figure)
     if unit == "ratio":
         return f"{figure * 100:.4g} %"
-    return thin(int(figure)) if float(figure).is_integer() else f"{figure:.4g}"
+    return thin(int(figure)) if float(figure).is_integer() else f"{figure:.3g}"
+
+
+def age(seconds: float) -> str:
+    """Write for how long something has been so: nobody needs the hours of days, or the seconds of hours."""
+    if seconds < 172_800:
+        return words.short_duration(round(max(0.0, seconds)))
+    return f"{seconds / 86_400:.0f} d"
 
 
 def bounds_text(bounds: Mapping[str, Any]) -> str:

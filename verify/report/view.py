@@ -14,15 +14,16 @@ from typing import Any
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_words import day, duration, moment, size
 from verify.engine.catalogue import Item
 from verify.engine.evidence import Fact
+from verify.engine.judge import finding_id
 from verify.engine.words import GREEN, Status, worst
 from verify.report.data import ControlRows, ReportData
 from verify.report.drawings import coverage_bar, kpi_view, strip
-from verify.report.groups import CSS, control_view, short_age
+from verify.report.groups import CSS, control_view
 from verify.report.names import anchor
-from verify.report.remedies import ages_of, causes, owners
+from verify.report.remedies import ages_of, causes, owners, shared_ids
 from verify.report.subjects import subject_views
 from verify.report.summary import TRANSITIONS, answer, transitions
-from verify.report.text import WORDS, bounds_text, counted, from_epoch, thin, time_of, value
+from verify.report.text import WORDS, age, bounds_text, counted, from_epoch, thin, time_of, value
 
 __all__ = ["view_of"]
 
@@ -49,8 +50,8 @@ def view_of(data: ReportData) -> dict[str, Any]:
         "answer": said,
         "ran": f"{moment(run['started'])} to {moment(from_epoch(data.moment))}",
         "changes": _changes(data),
-        "open": {WORDS[status]: data.totals[status] for status in _OPEN},
-        "undecided": sum(data.totals[status] for status in _OPEN[1:]),
+        "undecided_words": _undecided(data),
+        "undecided": sum(data.totals[status] for status in _OPEN[1:]) + _missing(data),
         "causes": causes(data),
         "owners": by_owner,
         "run": _run(data),
@@ -70,6 +71,16 @@ def view_of(data: ReportData) -> dict[str, Any]:
     }
 
 
+def _missing(data: ReportData) -> int:
+    """Return how many expected cells have no row at all."""
+    return max(0, (data.expected or 0) - data.decided)
+
+
+def _undecided(data: ReportData) -> list[str]:
+    told = [f"{thin(data.totals[one])} {WORDS[one]}" for one in _OPEN[1:] if data.totals[one]]
+    return [*told, f"{thin(_missing(data))} never judged"] if _missing(data) else told
+
+
 # What changed
 
 
@@ -81,9 +92,9 @@ def _changes(data: ReportData) -> dict[str, Any]:
         "comparable": bool(told.get("comparable")),
         "reason": told.get("reason") or "There is no earlier run of the same scope to compare with.",
         "previous": told.get("previous"),
-        "gap": None if told.get("gap_s") is None else duration(told["gap_s"]),
+        "gap": None if told.get("gap_s") is None else age(told["gap_s"]),
         "lists": [_change(name, lists[name]) for name in _CHANGE_WORDS if name in TRANSITIONS],
-        "oldest": duration(oldest) if oldest else "",
+        "oldest": age(oldest) if oldest else "",
     }
 
 
@@ -97,7 +108,7 @@ def _change(name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _change_row(row: Mapping[str, Any], *, fixed: bool) -> dict[str, Any]:
-    notes = [duration(row["age_s"])] if row.get("age_s") else []
+    notes = [age(row["age_s"])] if row.get("age_s") else []
     notes += [f"{row['turns']} turns in {row['of']} runs"] if row.get("turns") else []
     place = anchor(str(row.get("kind", "")), str(row.get("subject", "")))
     return {
@@ -189,7 +200,7 @@ def _source(data: ReportData, source: str, name: str, facts: Sequence[Fact]) -> 
         "cut": sum(fact.kept < fact.size for fact in had),
         "first": time_of(first, day=today),
         "last": time_of(max(fact.collected for fact in facts), day=today),
-        "age": short_age(data.moment - first),
+        "age": age(data.moment - first),
     }
 
 
@@ -198,16 +209,19 @@ def _source(data: ReportData, source: str, name: str, facts: Sequence[Fact]) -> 
 
 def _sections(data: ReportData, ages: Mapping[str, float]) -> list[dict[str, Any]]:
     found: dict[str, list[dict[str, Any]]] = {}
+    shared = shared_ids(data)
     for item_id, controls in data.by_item().items():
         item = data.item(item_id)
-        found.setdefault(item.section, []).append(_item(data, item, controls, ages))
+        found.setdefault(item.section, []).append(_item(data, item, controls, ages, shared))
     return [
         {"name": section, "entries": entries, "open": sum(entry["css"] in ("bad", "warn") for entry in entries)}
         for section, entries in found.items()
     ]
 
 
-def _item(data: ReportData, item: Item, controls: Sequence[ControlRows], ages: Mapping[str, float]) -> dict[str, Any]:
+def _item(
+    data: ReportData, item: Item, controls: Sequence[ControlRows], ages: Mapping[str, float], shared: frozenset[str]
+) -> dict[str, Any]:
     totals: dict[Status, int] = {}
     for control in controls:
         for row in control.rows:
@@ -221,6 +235,13 @@ def _item(data: ReportData, item: Item, controls: Sequence[ControlRows], ages: M
         "status": WORDS[status] if status else ("gap" if item.gap else "not in this run"),
         "css": CSS[status] if status else "mute",
         "green": status is None or status in GREEN,
+        # What a shared cause leaves undecided is told once, with the cause; it unfolds no item.
+        "unfolded": any(
+            finding_id(control.control, row.kind, row.subject) not in shared
+            for control in controls
+            for row in control.rows
+            if row.status not in GREEN
+        ),
         "counts": [(CSS[one], f"{thin(number)} {WORDS[one]}") for one, number in totals.items()],
         "about": " · ".join([*about, f"evidence at most {duration(item.freshness_s)} old", *references]),
         "bounds": "; ".join(dict.fromkeys(limit for limit in limits if limit)),
