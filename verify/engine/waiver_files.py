@@ -57,13 +57,20 @@ def load(
     reader = _Reader(controls, catalogue, environment, now)
     found: list[Waiver] = []
     for path in files:
-        for place, row in enumerate(entries_of(path, read_text(path)), start=1):
+        for place, row in enumerate(_rows(path), start=1):
             where = f"{path}, waiver {row.get('id') or f'number {place}'}"
             found.append(reader.waiver(row, where))
             if found[-1].id in [one.id for one in found[:-1]]:
                 raise OpsError(f"{where}: id: another waiver has this id; give it one of its own.")
     _refuse_overlap(found, controls.values())
     return tuple(found)
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """Return the mappings in a file; a file may say with ``[]`` that nothing is waived, an empty one says nothing."""
+    text = read_text(path)
+    said = [line for line in text.splitlines() if line.strip() and line.strip() != "---" and not line.startswith("#")]
+    return [] if said == ["[]"] else entries_of(path, text)
 
 
 class _Reader:

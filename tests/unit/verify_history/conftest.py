@@ -12,7 +12,6 @@ import pytest
 from verify.engine.catalogue import Catalogue, Item, Remedy
 from verify.engine.control import Control
 from verify.engine.declared import Declared, Environment
-from verify.engine.evidence import NotJudged
 from verify.engine.judge import ControlResult, Row
 from verify.engine.words import EvidenceClass, Status
 
@@ -88,7 +87,3 @@ def make(controls: dict[str, Control], catalogue: Catalogue) -> Make:
         return found
 
     return results
-
-
-class Stopped(NotJudged):
-    """Nothing can be said."""
