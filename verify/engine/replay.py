@@ -140,6 +140,8 @@ def use_rules(past: Past) -> Path:
         )
     if not (rules / "checks").is_dir():
         raise OpsError(f"{past.folder.name} kept no rules; judge it with today's (--rules today).")
+    # Compiled copies would be files that the seal does not know.
+    sys.dont_write_bytecode = True
     registered().forget()
     for package, part in ((verify.checks, "checks"), (verify.facts, "facts")):
         _forget_modules(package)
