@@ -15,10 +15,11 @@ from verify.engine.estate import Estate
 from verify.facts.declarations import lines
 from verify.facts.host_filter import Filter, Opening, packet_filter
 from verify.facts.host_network import Socket
+from verify.facts.records import Record
 
 __all__ = [
-    *("administrative", "allowed", "covered", "from_world", "openings", "ports", "public_addresses", "row_of"),
-    "listeners",
+    *("administrative", "allowed", "covered", "from_world", "listeners", "openings", "outer_rules", "ports"),
+    *("public_addresses", "row_of"),
 ]
 
 # Ports by which a host is administered whoever listens there: ssh, telnet, Docker, RDP, VNC, WinRM.
@@ -125,6 +126,27 @@ def from_world(host: Any, socket: Socket) -> str:
         if one.protocol in ("", socket.protocol) and one.admits(socket.port) and _unlimited(one)
     ]
     return "; ".join(wide)
+
+
+def outer_rules(estate: Estate, listing: Record) -> tuple[list[str], list[str]]:
+    """Return the rules of a security group that admit more than declared ports, and those that open a port of
+    administration to everybody."""
+    undeclared, wide = [], []
+    for rule in listing.rules:
+        first, last = rule.first_port or 0, rule.last_port or rule.first_port or 65535
+        sources = tuple(ipaddress.ip_network(one, strict=False) for one in rule.sources)
+        protocol = "" if rule.protocol == "any" else rule.protocol
+        opening = Opening(protocol, ((first, last),), sources, listing.system)
+        if protocol == "icmp":
+            continue
+        hosts = rule.hosts or list(estate.environment.hosts)
+        rows = [lines(estate, "verify_ports", host) for host in hosts]
+        if not rows or not all(covered(one, opening) for one in rows):
+            undeclared.append(opening.told)
+        admin = {row["port"] for one in rows for row in one if row.get("admin")} | set(_ADMIN)
+        if _unlimited(opening) and any(opening.admits(port) for port in admin):
+            wide.append(opening.told)
+    return undeclared, wide
 
 
 def _unlimited(opening: Opening) -> bool:

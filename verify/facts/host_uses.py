@@ -113,17 +113,15 @@ def entrances(host: Any) -> dict[str, str]:
     return found
 
 
-def idle_s(host: Any, last: float | None, known_since: float) -> tuple[float, float]:
-    """Return the least and the most seconds for which something was idle.
+def idle_s(now: float, last: float | None, since: float, birth: float) -> tuple[float, float]:
+    """Return the least and the most seconds for which something was idle, all instants in seconds since the epoch.
 
-    ``last`` is its last use that is known of, ``known_since`` since when a use would have been seen. What was never
-    used idles at most since the host exists.
+    ``last`` is its last use that is known of, ``since`` from when on a use would have been seen. What was never seen to
+    be used idles at most since it exists (``birth``).
     """
-    now = host.estate.now
     if last is not None:
         return now - last, now - last
-    birth = born(host)
-    return now - max(known_since, birth), now - birth
+    return now - max(since, birth), now - birth
 
 
 def members(host: Any, who: str) -> list[str]:

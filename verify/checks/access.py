@@ -1,0 +1,173 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ACCESS: who may write where - production, pipelines, monitoring, security tools, documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from verify.engine.control import Said, control, expect, not_applicable
+from verify.facts.grants import verifier
+from verify.facts.host_uses import uses
+from verify.facts.records import everything
+from verify.facts.systems import each_system
+from verify.facts.verdicts import span
+
+DAY = 86400.0
+_MONITORING = ("prometheus", "alertmanager")
+_REFUSED = (401, 403)
+
+
+@control("ACCESS-01")
+def verification_cannot_write(host: Any, bounds: Any) -> Iterator[Said]:
+    """Let the account that verifies look for anything below /etc, /usr, /opt, /srv, /boot and /var/lib that it could
+    write to, and ask sudo for a command that is not on its list: nothing is found, and sudo refuses."""
+    account = verifier(host)
+    yield expect(
+        host.connection.uid != 0, f"{account}, who verifies {host.name}, is not root", observed=host.connection.uid
+    )
+    yield expect(host.root_refused, f"sudo refuses {account} on {host.name} what is not on its list")
+    found = host.own_writable
+    yield expect(
+        len(found) <= bounds.write_max_count,
+        f"{account} can write to nothing that matters on {host.name}",
+        observed=found[:20],
+        expected=bounds.write_max_count,
+    )
+
+
+@control("ACCESS-01", "windows")
+def root_works_inside_windows_only(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
+    """Take each command that somebody but verification ran as another account by sudo during the last day, and each
+    login of root, and lay them over the maintenance windows and changes on record: each falls into one of them.
+
+    An environment that is not protected may be written to at any time.
+    """
+    if not estate.declared("ops_protected"):
+        seen = len(host.admin_lines)
+        yield not_applicable(f"{estate.name} is not protected, so it may be written to at any time", observed=seen)
+        return
+    own = verifier(host)
+    since = estate.now - DAY
+    known = uses(host)
+    acts = [(at, f"{who} ran {command[:80]}") for at, who, _as, command in known.commands if who != own and at > since]
+    if known.accounts.get("root", 0.0) > since:
+        acts.append((known.accounts["root"], "root logged in"))
+    opened = _windows(estate, host.name)
+    outside = [{"at": at, "what": what} for at, what in acts if not any(begin <= at <= end for begin, end in opened)]
+    yield expect(host.admin_lines, f"{host.name} keeps a trail of administration", observed=len(host.admin_lines))
+    yield expect(
+        len(outside) <= bounds.write_max_count,
+        f"each of {len(acts)} administrative acts of the last day on {host.name} fell into an open window",
+        observed=outside[:20],
+        expected=bounds.write_max_count,
+    )
+
+
+def _windows(estate: Any, host: str) -> list[tuple[float, float]]:
+    """Return the times in which a host may be written to: maintenance and deployment windows, and changes under way."""
+    plans = [one for one in everything(estate, "window") if one.kind != "freeze"]
+    work = [one for one in everything(estate, "change") if one.started is not None]
+    found = [(one.start, one.end) for one in plans if not one.hosts or host in one.hosts]
+    return found + [(one.started, one.ended or estate.now) for one in work if not one.hosts or host in one.hosts]
+
+
+@control("ACCESS-02")
+def pipelines_are_administered_by_those_declared(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Compare, for each pipeline system, the newest list of who can enter it with ``verify_systems``: nobody can do
+    more than declared, and nobody who is declared is missing."""
+    yield from each_system(estate, "pipelines", bounds)
+
+
+@control("ACCESS-02", "pipeline")
+def the_pipeline_has_no_other_administrator(pipeline: Any, estate: Any) -> Iterator[Said]:
+    """Read whom the pipeline itself names as its administrators, and expect each of them among the declared ones of the
+    pipeline systems."""
+    state = pipeline.state
+    named = list(state.administrators or ())
+    if not named:
+        yield not_applicable(f"the pipeline {pipeline.name} names no administrators of its own", observed=named)
+        return
+    systems = [one for one in estate.declared("verify_systems") or [] if one["kind"] == "pipelines"]
+    declared = {who for one in systems for who in one.get("administrators") or ()}
+    extra = sorted(set(named) - declared)
+    yield expect(
+        not extra, f"all administrators of the pipeline {pipeline.name} are declared", observed=extra, expected=[]
+    )
+
+
+@control("ACCESS-03")
+def monitoring_is_administered_by_those_declared(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Compare who can enter each monitoring system with ``verify_systems``. Where a system is entered through the
+    accounts of its host, those are read from the host itself."""
+    yield from each_system(estate, "monitoring", bounds)
+
+
+@control("ACCESS-03", "anonymous")
+def nobody_enters_monitoring_without_a_name(estate: Any, bounds: Any) -> Iterator[Said]:
+    """For each system of monitoring that verification itself asks: it listens on the loopback of its host only, which
+    one enters under a name, or it turns down a request without credentials. And no list on record says that it lets
+    anybody in."""
+    sources = estate.declared("verify_sources") or {}
+    asked = [name for name in _MONITORING if name in sources]
+    yield expect(asked, f"{estate.name} has a monitoring system that can be asked", observed=asked)
+    for name in asked:
+        yield _closed(estate, name, sources[name])
+    systems = {one["name"] for one in estate.declared("verify_systems") or [] if one["kind"] == "monitoring"}
+    newest = {one.system: one for one in everything(estate, "access_listing") if one.system in systems}
+    wide = sorted(name for name, one in newest.items() if one.anonymous)
+    yield expect(
+        len(wide) <= bounds.anonymous_max_count, "no monitoring system lets anybody in", observed=wide, expected=[]
+    )
+
+
+def _closed(estate: Any, name: str, source: Any) -> Said:
+    via, port = source.get("via"), urlsplit(source["url"]).port
+    if via:
+        host = next((one for one in estate.views("host") if one.name == via), None)
+        places = [one.address for one in host.sockets if one.port == port] if host else []
+        inside = bool(places) and all(one.loopback for one in host.sockets if one.port == port) if host else False
+        return expect(inside, f"{name} on {via} listens on the loopback only", observed=places, expected="127.0.0.1")
+    tried = estate.json(name, "anonymous")
+    claim = f"{name} turns down a request without credentials"
+    return expect(tried["status"] in _REFUSED, claim, observed=tried["status"], expected=list(_REFUSED))
+
+
+@control("ACCESS-04")
+def security_tools_are_open_to_those_declared(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Compare, for each security tool, the newest list of its readers and administrators with ``verify_systems``: the
+    two are the same set."""
+    yield from each_system(estate, "security", bounds)
+
+
+@control("ACCESS-05")
+def documentation_is_written_by_the_team(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Compare, for each documentation system, who can write there with ``verify_systems``: the team, and nobody
+    else."""
+    yield from each_system(estate, "documentation", bounds)
+
+
+@control("ACCESS-05", "repository")
+def the_repository_is_closed_to_the_world(repository: Any, estate: Any, bounds: Any) -> Iterator[Said]:
+    """For each repository of documentation: its directory cannot be written to by everybody, and whoever committed in
+    the last 30 days belongs to the declared team (``verify_committers``)."""
+    if repository.get("kind") != "documentation":
+        yield not_applicable(f"{repository.name} holds no documentation", observed=repository.get("kind"))
+        return
+    mode = repository.mode
+    wide = int(bool(mode & 0o002))
+    yield expect(
+        wide <= bounds.world_max_count, f"{repository.name} cannot be written to by everybody", observed=f"{mode:04o}"
+    )
+    team = estate.declared("verify_committers") or []
+    yield expect(team, f"the team of {estate.name} is declared in verify_committers", observed=len(team))
+    recent = repository.commits(30)
+    strange = sorted({one.email for one in recent} - set(team))
+    yield expect(
+        len(strange) <= bounds.undeclared_max_count,
+        f"all {len(recent)} commits of the last {span(30 * DAY)} in {repository.name} are the team's",
+        observed=strange,
+        expected=bounds.undeclared_max_count,
+    )

@@ -1,0 +1,196 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""INFRA: looking after the infrastructure - growth, patches, cost, drawings, drills and restores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from verify.engine.control import Said, control, expect, not_applicable, unknown
+from verify.facts import inventory_page
+from verify.facts.costs import costs
+from verify.facts.metrics import metrics
+from verify.facts.patching import no_old_process, no_overdue_reboot, no_overdue_update, searched
+from verify.facts.pools import members
+from verify.facts.runs import runs
+from verify.facts.verdicts import judged, span
+
+_PASSED = ("pass", "pass_with_conditions")
+
+
+@control("INFRA-01")
+def the_pool_can_grow(pool: Any, estate: Any, bounds: Any) -> Iterator[Said]:
+    """Read the least and the largest size that the inventory declares for the pool, and count its hosts that Prometheus
+    sees answering.
+
+    A pool that is at its largest size now was so for the whole window only if each of its hosts has samples from
+    before the window; one that joined later shows that there was room. Too short a history decides nothing.
+    """
+    size = pool.get("size") or {}
+    declared = isinstance(size.get("min"), int) and isinstance(size.get("max"), int) and 0 < size["min"] <= size["max"]
+    yield expect(declared, f"the pool {pool.name} declares its least and largest size", observed=size)
+    if not declared:
+        return
+    hosts = members(estate, pool)
+    seen = metrics(estate)
+    answering = [one for one in hosts if any(t.host == one and t.health == "up" for t in seen.targets)]
+    observed = {"hosts": len(hosts), "answering": len(answering), **size}
+    yield expect(
+        len(answering) >= size["min"], f"at least {size['min']} hosts of the pool {pool.name} answer", observed=observed
+    )
+    yield expect(len(hosts) <= size["max"], f"the pool {pool.name} is not above its largest size", observed=observed)
+    if len(hosts) < size["max"]:
+        yield expect(True, f"the pool {pool.name} has room to grow", observed=observed)
+        return
+    youngest = min(seen.host("history_s", one) for one in hosts)
+    if youngest < bounds.window_s and _prometheus_saw(seen, bounds.window_s):
+        yield expect(True, f"the pool {pool.name} grew to its largest size within {span(bounds.window_s)}")
+    elif youngest < bounds.window_s:
+        yield unknown(f"The pool {pool.name} is at its largest size, and samples reach back {span(youngest)} only.")
+    else:
+        told = f"the pool {pool.name} was below its largest size at some time in {span(bounds.window_s)}"
+        yield expect(False, told, observed=observed, expected=f"fewer than {size['max']} hosts")
+
+
+def _prometheus_saw(seen: Any, window_s: float) -> bool:
+    """Return whether any host has samples from before the window: then a host without them is a new one."""
+    return any(sample.value >= window_s for samples in seen.hosts("history_s").values() for sample in samples)
+
+
+@control("INFRA-02")
+def no_update_and_no_restart_is_overdue(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
+    """Read apt's fresh lists for pending security updates, the sign that asks for a reboot, and the processes that
+    still use files which an update replaced; hold the age of each against its bound.
+
+    The bound of an update follows the severity that the newest scan gives its package; without one it counts as
+    critical. Its age is proved by the host's own record of its last upgrade as a whole.
+    """
+    yield from searched(host, bounds)
+    yield from no_overdue_update(host, estate, bounds)
+    yield no_overdue_reboot(host, bounds)
+    yield from no_old_process(host, bounds)
+
+
+@control("INFRA-03")
+def nothing_is_paid_for_that_nobody_uses(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Take from the newest inventories of resources on record the volumes, addresses, snapshots and machines that
+    nothing uses; and compare the cost of the month so far with the budget for the same time.
+
+    What costs less than the floor, a share of the month's budget, is left out; what does not tell its cost is not.
+    """
+    seen = costs(estate)
+    amount, start, end = seen.budget(estate.now)
+    month = amount * 30 * 86400 / (end - start)
+    orphans = seen.orphans(month * bounds.floor_ratio)
+    told = [f"{one.kind} {one.id}" for one in orphans]
+    yield expect(
+        len(orphans) <= bounds.orphan_max_count,
+        f"no resource that costs more than {month * bounds.floor_ratio:.2f} {seen.currency} a month is without use",
+        observed=told,
+        expected=bounds.orphan_max_count,
+    )
+    yield judged(seen.month(estate.now, tolerance=bounds.deviation_max_ratio), "the cost follows its budget")
+
+
+@control("INFRA-04")
+def the_page_shows_the_host_as_it_is(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
+    """Write the host's line of the inventory page anew from this run's evidence (addresses, groups, system, processors,
+    memory, listening ports) and compare it with the line that the documentation keeps."""
+    kept = inventory_page.page(estate)
+    wanted = inventory_page.host_line(host)
+    found = kept.hosts.get(host.name)
+    differs = int(found != wanted)
+    claim = f"{kept.path} shows {host.name} as it is"
+    yield expect(differs <= bounds.difference_max_count, claim, observed=found, expected=wanted)
+
+
+@control("INFRA-04", "page")
+def the_page_shows_nothing_else(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Expect that the page lists no host that the inventory does not have, and that its diagram has the declared
+    services and data on their hosts, no more and no less."""
+    kept = inventory_page.page(estate)
+    gone = sorted(set(kept.hosts) - set(estate.environment.hosts) - set(estate.environment.excluded))
+    yield expect(kept.hosts, f"{kept.path} lists hosts", observed=len(kept.hosts), expected="1 or more")
+    yield expect(
+        len(gone) <= bounds.difference_max_count, f"{kept.path} lists no host that is gone", observed=gone, expected=[]
+    )
+    drawn, wanted = set(kept.diagram), set(inventory_page.diagram(estate))
+    difference = {"only on the page": sorted(drawn - wanted), "not on the page": sorted(wanted - drawn)}
+    yield expect(
+        len(drawn ^ wanted) <= bounds.difference_max_count,
+        f"the diagram of {kept.path} shows each service and data asset on its hosts",
+        observed=difference,
+        expected=bounds.difference_max_count,
+    )
+
+
+@control("INFRA-05")
+def recovery_was_rehearsed(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Take the newest drill on file: its seal holds, it is recent, it passed, and the measured recovery time and data
+    loss are inside the targets that were set for it.
+
+    A drill that failed after one that passed counts, because it is what is known of today. So does a drill that was
+    changed since it was sealed.
+    """
+    packs = [one for one in runs(estate).packs if one.scenario not in ("activation", "failback")]
+    yield expect(packs, f"a drill of {estate.name} is on file", observed=len(packs), expected="1 or more")
+    if not packs:
+        return
+    last = packs[-1]
+    yield expect(last.intact, f"the seal of the drill {last.name} holds", observed=list(last.faults))
+    if last.ended is None:
+        yield unknown(f"The drill {last.name} has no end on record.")
+        return
+    yield expect(
+        estate.now - last.ended <= bounds.exercise_max_age_s,
+        f"the drill {last.name} is younger than {span(bounds.exercise_max_age_s)}",
+        observed=estate.now - last.ended,
+        expected=bounds.exercise_max_age_s,
+    )
+    yield expect(last.verdict in _PASSED, f"the drill {last.name} passed", observed=last.verdict, expected="pass")
+    targets = (
+        ("time to recover", last.rto_s, last.rto_target_s, bounds.rto_max_s),
+        ("loss of data", last.rpo_s, last.rpo_target_s, bounds.rpo_max_s),
+    )
+    for what, measured, target, most in targets:
+        limit = most if target is None else target
+        claim = f"the {what} of the drill {last.name} was measured and is within {span(limit)}"
+        yield expect(measured is not None and measured <= limit, claim, observed=measured, expected=limit)
+
+
+@control("INFRA-06")
+def the_newest_backup_was_restored(asset: Any, estate: Any, bounds: Any) -> Iterator[Said]:
+    """Look for the restore test of the asset's data: a scratch host took a backup in within the bound, and each check
+    of its content there ended as expected.
+
+    A test is of the newest backup when no backup that could have been taken was newer as the test began.
+    """
+    test = asset.last_restore_test
+    yield expect(test is not None, f"a restore of {asset.name} was tested", observed=len(asset.restore_tests))
+    if test is None:
+        return
+    age = estate.now - test.ended
+    yield expect(
+        age <= bounds.restore_max_age_s,
+        f"the restore of {asset.name} was tested within {span(bounds.restore_max_age_s)}",
+        observed=age,
+        expected=bounds.restore_max_age_s,
+    )
+    yield expect(
+        test.result == "verified" and test.checks,
+        f"the content of {asset.name} was checked after its restore on {test.host}",
+        observed={"result": test.result, "checks": len(test.checks)},
+        expected="verified",
+    )
+    then = [one for one in asset.backups if one.ok and one.stopped <= test.started]
+    newest = max(then, key=lambda one: one.stopped, default=None)
+    if newest is None:
+        yield not_applicable(f"backups of {asset.name} from before the test are no longer kept")
+        return
+    yield expect(
+        test.backup.label == newest.label,
+        f"the backup that was restored was the newest of {asset.name} then",
+        observed=test.backup.label,
+        expected=newest.label,
+    )

@@ -1,0 +1,112 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rights on a host against the declared sets: rules of sudo, accounts that can be entered, keys that open them.
+
+Verification's own account may do by sudo what the table of questions asks for, and nothing else; it need not be written
+down again.
+
+PRIVATE to the collection: it can change at any time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_commands import TABLE
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import for_host
+from verify.engine.estate import Estate
+from verify.facts.declarations import lines
+from verify.facts.host_access import SudoRule, authorized_keys
+from verify.facts.host_uses import Uses, grants, idle_s, members
+
+__all__ = ["declared_keys", "missing_grants", "undeclared_grants", "unused_grant", "verifier", "wildcards"]
+
+
+def verifier(host: Any) -> str:
+    """Return the account by which verification came in."""
+    return str(host.connection.user)
+
+
+def undeclared_grants(estate: Estate, host: Any) -> Iterator[str]:
+    """Yield each grant of sudo that was not declared: ``alice: /usr/bin/less as root``."""
+    declared = lines(estate, "verify_sudo", host.name)
+    own = _own_commands(host)
+    for name, rules in grants(host).items():
+        if name == "root":
+            continue
+        rows = [row for row in declared if name in members(host, row["who"])]
+        for rule in rules:
+            allowed = own if name == verifier(host) else set()
+            for command in rule.commands:
+                if not _declared(command, rule, rows) and _plain(command) not in allowed:
+                    yield f"{name}: {command} as {', '.join(rule.runas)}"
+
+
+def _declared(command: str, rule: SudoRule, rows: list[Any]) -> bool:
+    if any(row.get("everything") for row in rows):
+        return True
+    if command == "ALL" or "ALL" in rule.runas:
+        return False
+    return any(
+        _plain(command) in {_plain(one) for one in row.get("commands", ())}
+        and set(rule.runas) <= {row.get("runas", "root")}
+        for row in rows
+    )
+
+
+def _own_commands(host: Any) -> set[str]:
+    variables = {**host.estate.environment.variables, **host.variables}
+    own = [name for name, known in host.estate.environment.groups.items() if host.name in known]
+    return {_plain(" ".join(fact.words)) for fact in for_host(TABLE, own, variables) if fact.user}
+
+
+def _plain(command: str) -> str:
+    """Return a command without the signs by which sudoers(5) protects some characters, and with single blanks."""
+    return re.sub(r"\s+", " ", re.sub(r"[\\\"']", "", command)).strip()
+
+
+def missing_grants(estate: Estate, host: Any) -> list[str]:
+    """Return the declared lines of sudo of which the host has no rule at all."""
+    found = grants(host)
+    return [
+        row["who"] for row in lines(estate, "verify_sudo", host.name) if not set(members(host, row["who"])) & set(found)
+    ]
+
+
+def wildcards(estate: Estate, host: Any) -> Iterator[str]:
+    """Yield each grant that gives more than it names: to everybody, by a pattern, or everything without a declaration.
+
+    Everything may be declared for single accounts only, with a reason; a group's next member would get it unasked.
+    """
+    broad = {row["who"] for row in lines(estate, "verify_sudo", host.name) if row.get("everything")}
+    for name, rules in grants(host).items():
+        for rule in rules:
+            told = ", ".join(rule.commands)
+            if "ALL" in rule.who:
+                yield f"everybody may run {told}"
+            elif rule.everything and name not in {"root", *broad}:
+                yield f"{name} may run everything by {', '.join(rule.who)}"
+            yield from (f"{name} may run {one}" for one in rule.wildcards if not rule.everything)
+
+
+def unused_grant(host: Any, seen: Uses, name: str, birth: float, idle_max_s: float) -> tuple[float, float]:
+    """Return the least and the most seconds for which an account did not use its grant.
+
+    Where the journal does not reach back far enough to show its last use, its holder's last login stands in.
+    """
+    now = host.estate.now
+    last = seen.sudo.get(name)
+    if last is None and now - seen.since < idle_max_s:
+        last = max((at for at in (seen.accounts.get(name), host.last_logins.get(name)) if at), default=None)
+    return idle_s(now, last, seen.since, birth)
+
+
+def declared_keys(estate: Estate, host: Any) -> dict[tuple[str, str], str]:
+    """Return (account, fingerprint) -> owner of the keys that are declared for a host."""
+    found = {}
+    for row in lines(estate, "verify_keys", host.name):
+        mark = row.get("fingerprint") or authorized_keys(f"/declared:{row['public_key']}")[0].fingerprint
+        found[row["account"], mark] = str(row["owner"])
+    return found
