@@ -29,6 +29,8 @@ _HERE = Path(__file__).with_name("templates")
 _SHARED = Path(shared.__file__).with_name("templates")
 _NOT_STATED = Markup('<span class="none">not stated</span>')
 _SUBJECTS = 500
+# Texts of targets hold no quotes once they are escaped, so that only markup of ours is found.
+_ID, _LINK = re.compile(rb' id="([^"]+)"'), re.compile(rb'href="#([^"]+)"')
 _LEGEND = (("pass", "pass"), ("fail", "fail"), ("unknown", "unknown, stale or manual due"), ("waived", "waived"))
 
 
@@ -45,17 +47,29 @@ def _split(view: dict[str, Any]) -> dict[str, bytes]:
     """Return an index, a page for each section and pages of so many subjects."""
     found: dict[str, bytes] = {}
     for section in view["sections"]:
-        found[f"audit/{section['name']}.html"] = _render("piece.html.j2", view, split=0, section=section)
+        more = {"section": section, "kind": None, "title": f"Section {section['name']}"}
+        found[f"audit/{section['name']}.html"] = _render("piece.html.j2", view, split=0, **more)
     for kind in view["subjects"]:
         kind["pages"] = []
-        for start in range(0, len(kind["subjects"]), _SUBJECTS):
+        for place, start in enumerate(range(0, len(kind["subjects"]), _SUBJECTS), start=1):
             some = kind["subjects"][start : start + _SUBJECTS]
-            page = f"subjects-{kind['kind']}-{start // _SUBJECTS + 1}"
-            kind["pages"].append((page, f"{some[0]['name']} to {some[-1]['name']}"))
+            page, title = f"subjects-{kind['kind']}-{place}", f"{some[0]['name']} to {some[-1]['name']}"
+            kind["pages"].append((page, title))
             for one in some:
                 one["page"] = page
-            found[f"audit/{page}.html"] = _render("piece.html.j2", view, split=0, kind={**kind, "subjects": some})
-    return {"audit.html": _render("audit.html.j2", view, split=len(found)), **found}
+            part = {**kind, "subjects": some, "count": counted(len(some), kind["kind"]), "green": ""}
+            more = {"section": None, "kind": part, "title": title}
+            found[f"audit/{page}.html"] = _render("piece.html.j2", view, split=0, **more)
+    index = _render("audit.html.j2", view, split=len(found))
+    return {"audit.html": index, **{name: _relinked(page) for name, page in found.items()}}
+
+
+def _relinked(page: bytes) -> bytes:
+    """Return a page whose links to what it does not hold lead to the first page, which holds a place for everything."""
+    own = set(_ID.findall(page))
+    return _LINK.sub(
+        lambda match: match.group(0) if match.group(1) in own else b'href="../audit.html#%s"' % match[1], page
+    )
 
 
 def _render(template: str, view: dict[str, Any], *, split: int, **more: Any) -> bytes:
