@@ -118,12 +118,12 @@ def _instant(header: dict[str, Any], evidence: Evidence) -> float:
     return max(dated)
 
 
-def keep_rules(folder: Path) -> None:
-    """Copy the rules into a run's folder: checks, readers of facts, catalogue."""
+def keep_rules(folder: Path, *, source: Path = _SOURCE) -> None:
+    """Copy the rules (checks, readers of facts, catalogue) of the source into a run's folder."""
     for part, pattern in _PARTS.items():
         goal = folder / RULES / part
         goal.mkdir(parents=True)
-        for path in sorted((_SOURCE / part).glob(pattern)):
+        for path in sorted((source / part).glob(pattern)):
             shutil.copyfile(path, goal / path.name)
 
 
