@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from ansible import constants
@@ -61,10 +62,14 @@ class Handshake:
     kex: str
 
 
+_LOADER = Lock()
+
+
 @cache
 def _definitions() -> Mapping[str, Mapping[str, Any]]:
     """Return Ansible's own description of the options of its ssh connection."""
-    connection_loader.get("ssh", class_only=True)
+    with _LOADER:  # Ansible's loader knows half-loaded plugins when two threads ask it at once
+        connection_loader.get("ssh", class_only=True)
     found: Mapping[str, Mapping[str, Any]] = constants.config.get_configuration_definitions("connection", "ssh")
     return found
 

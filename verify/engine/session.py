@@ -30,7 +30,7 @@ from verify.engine.ledger import Ledger, open_ledger, url_of
 from verify.engine.matrix import Line, expected, lines
 from verify.engine.options import Options
 from verify.engine.results import Results
-from verify.engine.words import EXIT_BROKEN, GREEN, exit_code
+from verify.engine.words import EXIT_BROKEN, GREEN
 
 __all__ = ["Run"]
 
@@ -144,7 +144,7 @@ class Run:
             return pytest_code or 10
         whole = not self.options.selection.as_record() and not self.options.limit
         review = waivers.review(self.results, self.waivers, self._estate.now, whole=whole)
-        code = exit_code(row.status for result in self.results for row in result.rows) or review.exit_floor
+        code = waivers.exit_of(self.results, review)
         decided = sum(len(result.rows) for result in self.results)
         if decided != self._expected and code in (0, 11):
             code = 10
