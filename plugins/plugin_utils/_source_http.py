@@ -34,6 +34,7 @@ __all__ = ["Answer", "Client", "Endpoint"]
 MOST_BYTES = 64 * 1024 * 1024
 _PIECE = 1 << 16
 _KEYS = ("url", "ca_file", "user", "password", "token", "timeout_s")
+_OTHER_KEYS = ("via", "host_label")
 
 
 @dataclass(frozen=True)
@@ -56,14 +57,18 @@ class Endpoint:
 
     @classmethod
     def of(cls, name: str, settings: Mapping[str, Any], *, via: Sequence[str] = ()) -> Endpoint:
-        """Return the endpoint that a mapping of ``verify_sources`` describes; other keys are the caller's.
+        """Return the endpoint that a mapping of ``verify_sources`` describes.
 
         Raises `OpsError` naming the key and the mend.
         """
+        foreign = sorted(set(settings) - {*_KEYS, *_OTHER_KEYS})
+        if foreign:
+            known = ", ".join((*_KEYS, *_OTHER_KEYS))
+            raise OpsError(f"verify_sources.{name}.{foreign[0]} is no key of a source; use {known}.")
         given = {key: settings[key] for key in _KEYS if settings.get(key) not in (None, "")}
-        endpoint = cls(name, via=tuple(via), through=str(settings.get("via") or ""), **given)
-        parts = urlsplit(str(endpoint.url)) if "url" in given else None
-        if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        endpoint = cls(name, **{"url": "", **given}, via=tuple(via), through=str(settings.get("via") or ""))
+        parts = urlsplit(str(endpoint.url))
+        if parts.scheme not in ("http", "https") or not parts.hostname:
             raise OpsError(f"verify_sources.{name}.url is {settings.get('url')!r}; give an http or https address.")
         if parts.username or parts.password or parts.query or parts.fragment:
             raise OpsError(f"verify_sources.{name}.url holds more than an address; give user and password as keys.")

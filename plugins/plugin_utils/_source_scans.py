@@ -40,8 +40,8 @@ def _severity(word: Any) -> str:
 
 
 def _instant(text: Any) -> str | None:
-    """Return an instant of a scanner as this collection writes it; None when it says none."""
-    return _utc.iso_ms(_utc.parse_iso(str(text))) if text else None
+    """Return an instant of a scanner as this collection writes it; None when it says none, or Go's zero time."""
+    return _utc.iso_ms(_utc.parse_iso(str(text))) if text and not str(text).startswith("0001-") else None
 
 
 def _document(text: str) -> Mapping[str, Any]:
@@ -141,8 +141,8 @@ def sarif(text: str) -> dict[str, Any]:
             if invocation.get("executionSuccessful") is False:
                 raise OpsError("a run says of itself that it failed")
             ended += [str(invocation[key]) for key in ("endTimeUtc",) if invocation.get(key)]
-        rules = {rule["id"]: rule for rule in run["tool"]["driver"].get("rules") or ()}
-        findings += [_sarif_finding(row, rules.get(row.get("ruleId"), {})) for row in run["results"]]
+        rules = list(run["tool"]["driver"].get("rules") or ())
+        findings += [_sarif_finding(row, _rule(row, rules)) for row in run["results"]]
     driver = runs[0]["tool"]["driver"]
     version = str(driver.get("version") or driver.get("semanticVersion") or "unknown")
     return {
@@ -154,14 +154,21 @@ def sarif(text: str) -> dict[str, Any]:
     }
 
 
+def _rule(row: Mapping[str, Any], rules: list[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the rule of a result: by its id, else by its place in the list (SARIF 3.27.5 and 3.27.6)."""
+    by_id = next((rule for rule in rules if rule["id"] == row.get("ruleId")), None)
+    place = row.get("ruleIndex", -1)
+    return by_id or (rules[place] if 0 <= place < len(rules) else {})
+
+
 def _sarif_finding(row: Mapping[str, Any], rule: Mapping[str, Any]) -> dict[str, Any]:
-    said = str((row.get("message") or {}).get("text") or "")
+    said, named = str((row.get("message") or {}).get("text") or ""), str(row.get("ruleId") or rule["id"])
     places = [place["physicalLocation"]["artifactLocation"]["uri"] for place in row.get("locations") or ()]
     accepted = [one for one in row.get("suppressions") or () if one.get("status", "accepted") == "accepted"]
     return {
-        "id": str(row["ruleId"]),
-        "severity": _sarif_severity(rule),
-        "package": _said("Package", said) or next(iter(places), "") or str(row["ruleId"]),
+        "id": named,
+        "severity": _sarif_severity({**(rule.get("properties") or {}), **(row.get("properties") or {})}),
+        "package": _said("Package", said) or next(iter(places), "") or named,
         "installed": _said("Installed Version", said),
         "fixed_version": _said("Fixed Version", said),
         "status": "suppressed" if accepted else None,
@@ -174,8 +181,7 @@ def _said(key: str, text: str) -> str | None:
     return match.group(1) if match else None
 
 
-def _sarif_severity(rule: Mapping[str, Any]) -> str:
-    about = rule.get("properties") or {}
+def _sarif_severity(about: Mapping[str, Any]) -> str:
     if about.get("security-severity") is not None:
         score = float(about["security-severity"])
         return next((name for least, name in _BANDS if score >= least), "low")
