@@ -41,6 +41,7 @@ def begin(
     return {
         "id": run_id,
         "environment": environment.name,
+        "env": options.env or environment.name,
         "started": _utc.iso_ms(_utc.now()),
         "ended": None,
         "collected": None,

@@ -25,7 +25,8 @@ __all__ = ["collect_file", "configure", "finish", "gather", "order", "status_wor
 
 _CHECKS = Path(__file__).resolve().parents[1] / "checks"
 _RUN = pytest.StashKey[Run]()
-_SHOWN = 12
+_SHOWN = 6
+_LINE = 160
 _WORDS = {
     Status.PASS: ("passed", ".", "PASS"),
     Status.FAIL: ("failed", "F", "FAIL"),
@@ -163,14 +164,21 @@ def summarize(reporter: Any) -> None:
             reporter.write_line(line)
 
 
+def _short(text: str) -> str:
+    """Return a text that a terminal can carry: one line, no control characters, at most 160 characters."""
+    line = "".join(char if char.isprintable() else " " for char in text)
+    return line if len(line) <= _LINE else line[: _LINE - 1] + "…"
+
+
 def _told(result: ControlResult) -> Iterable[str]:
     item = result.item
     yield f"{result.control.id} {item.title} ({item.severity}, {item.owner})"
     rows = [row for row in result.rows if not row.green]
     for row in rows[:_SHOWN]:
-        told = [str(row.status).upper().replace("_", " "), f"{row.kind} {row.subject}:", row.says]
+        told = [str(row.status).upper().replace("_", " "), f"{row.kind} {row.subject}:", _short(row.says)]
         if row.failed_count:
-            told.append(f"(observed {row.observed!r}, expected {row.expected!r}; {row.failed_count} of {row.checked})")
+            seen = f"observed {_short(repr(row.observed))}, expected {_short(repr(row.expected))}"
+            told.append(f"({seen}; {row.failed_count} of {row.checked} do not hold)")
         yield "  " + " ".join(told)
     if len(rows) > _SHOWN:
         yield f"  and {len(rows) - _SHOWN} more subjects; all stand in the report"
