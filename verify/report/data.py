@@ -20,6 +20,7 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import pars
 from verify.engine.catalogue import Item, Remedy
 from verify.engine.evidence import Fact
 from verify.engine.judge import Row, finding_id
+from verify.engine.results import row_of
 from verify.engine.words import GREEN, EvidenceClass, Status
 
 __all__ = ["ControlRows", "Finding", "Hosts", "ReportData", "item_row", "read_pack"]
@@ -130,9 +131,10 @@ class ReportData:
 
     @functools.cached_property
     def moment(self) -> float:
-        """Return the instant that ages are counted to: the end of the run, else its newest evidence (epoch, s)."""
-        if self.run.get("ended"):
-            return parse_iso(str(self.run["ended"])).timestamp()
+        """Return the instant as of which was judged, or the end of the run, or its newest evidence (epoch, s)."""
+        for key in ("collected", "ended"):
+            if self.run.get(key):
+                return parse_iso(str(self.run[key])).timestamp()
         started = parse_iso(str(self.run["started"])).timestamp()
         return max([started, *(fact.collected for fact in self.facts.values())])
 
@@ -244,25 +246,12 @@ def _control(line: Mapping[str, Any], folder: Path) -> ControlRows:
             control=line["control"],
             item=line["item"],
             status=Status(line["status"]),
-            rows=tuple(_row(row) for row in line["rows"]),
+            rows=tuple(row_of(row) for row in line["rows"]),
             procedure=line.get("procedure", ""),
             bounds=line.get("bounds") or {},
         )
     except (KeyError, TypeError, ValueError) as exc:
         raise OpsError(f"{folder}/results.jsonl: the line of {line.get('control')} is not a result: {exc}.") from exc
-
-
-def _row(row: dict[str, Any]) -> Row:
-    rest = {key: value for key, value in row.items() if key not in ("class", "klass")}
-    klass, original = row.get("class") or row.get("klass"), row.get("original")
-    rest.update(
-        status=Status(row["status"]),
-        failed=tuple(row.get("failed") or ()),
-        evidence=tuple(row.get("evidence") or ()),
-        klass=EvidenceClass(klass) if klass else None,
-        original=Status(original) if original else None,
-    )
-    return Row(**rest)
 
 
 def _item(row: Mapping[str, Any]) -> Item:
@@ -283,8 +272,14 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
     if not path.is_file():
         return
     with path.open("rb") as handle:
-        for line in handle:
-            yield json.loads(line)
+        for number, line in enumerate(handle, start=1):
+            if not line.endswith(b"\n"):
+                # A killed run cut its last line short.
+                return
+            try:
+                yield json.loads(line)
+            except ValueError as exc:
+                raise OpsError(f"{path}: line {number} is no JSON; verify the pack with verify_pack.py.") from exc
 
 
 def _facts(path: Path) -> Iterator[Fact]:

@@ -26,11 +26,12 @@ def metrics_text(data: ReportData) -> str:
     """Return the metrics of a run: when, how it ended, cells by status and section, age of the oldest evidence."""
     environment = {"environment": str(data.run["environment"])}
     started = parse_iso(str(data.run["started"])).timestamp()
+    ended = parse_iso(str(data.run["ended"])).timestamp() if data.run.get("ended") else data.moment
     oldest = min((fact.collected for fact in data.facts.values() if fact.error is None), default=None)
     groups: list[tuple[str, str, Iterable[tuple[dict[str, str], Any]]]] = [
         ("run_start_timestamp_seconds", "Start of the run.", [(environment, started)]),
-        ("run_end_timestamp_seconds", "End of the run, or its newest evidence.", [(environment, data.moment)]),
-        ("run_duration_seconds", "Length of the run.", [(environment, data.moment - started)]),
+        ("run_end_timestamp_seconds", "End of the run, or its newest evidence.", [(environment, ended)]),
+        ("run_duration_seconds", "Length of the run.", [(environment, ended - started)]),
         ("run_complete", "1 when the run came to its end.", [(environment, int(data.complete))]),
         ("run_can_sign", "1 when every cell is decided and green.", [(environment, int(answer(data).sign))]),
         # A run that was killed has no exit code of its own; 10 is the code of an incomplete run.

@@ -19,7 +19,9 @@ from verify.report.text import clean, counted, thin
 
 __all__ = ["TRANSITIONS", "Answer", "answer", "owner_of", "summary_text", "transitions"]
 
-TRANSITIONS = ("new", "fixed", "still", "flapping", "newly_unknown")
+TRANSITIONS = (
+    *("new", "newly_unknown", "waiver_expired", "flapping", "still", "waived", "fixed", "scope_in", "scope_out"),
+)
 
 
 @dataclass(frozen=True)
