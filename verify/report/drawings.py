@@ -71,12 +71,13 @@ def coverage_bar(parts: Mapping[str, int]) -> Markup:
     return canvas.markup()
 
 
-def kpi_view(name: str, points: Sequence[Sequence[Any]], words: Mapping[str, str], place: int) -> dict[str, Any]:
+def kpi_view(name: str, points: Sequence[Sequence[Any]], words: Mapping[str, Any], place: int) -> dict[str, Any]:
     """Return a figure over time: title, newest value, target, whether it is met, the drawing."""
     unit = words.get("unit") or next((one for one in _UNITS if name.endswith(f"_{one}")), "count")
     stem = name.rpartition("_")[0] if name.endswith(tuple(f"_{one}" for one in _UNITS)) else name
     title = words.get("title") or stem.replace("_", " ").capitalize()
-    known = [(str(day), value, target) for day, value, target in points]
+    usual = words.get("target")
+    known = [(str(day), value, usual if target is None else target) for day, value, target in points]
     newest = next(((day, value, target) for day, value, target in reversed(known) if value is not None), None)
     target = next((target for _day, _value, target in reversed(known) if target is not None), None)
     better = words.get("better", "")

@@ -193,8 +193,8 @@ def _lines(told: Mapping[str, Any]) -> list[str]:
 
 def _line(row: Mapping[str, str]) -> str:
     word = row["change"].replace("_", " ").upper()
-    text = f"  {word} {row['control']} ({row['severity']}) {row['kind']} {row['subject']}: {row['says']} [{row['finding']}]"
-    return clean(text)
+    head = f"  {word} {row['control']} ({row['severity']}) {row['kind']} {row['subject']}"
+    return clean(f"{head}: {row['says']} [{row['finding']}]")
 
 
 # Web hook

@@ -1,0 +1,115 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What stands beside the results: waivers, attestations, the limits of the run, and how to verify the pack.
+
+PRIVATE to the collection: it can change at any time.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_words import moment
+from verify.engine.words import Status
+from verify.report.data import ReportData
+from verify.report.text import WORDS, counted, from_epoch, value
+
+__all__ = ["attestation_view", "limits", "verify_commands", "waiver_view"]
+
+_HELD = ("in force", "valid")
+
+
+def waiver_view(data: ReportData, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a waiver with the findings that it excuses and what they are without it."""
+    used = [finding for finding in data.findings if finding.row.waiver and finding.row.waiver == str(row.get("id"))]
+    return {
+        "id": str(row.get("id")),
+        "facts": _facts(row, ("id", "expires", "state", "findings")),
+        "used": [(finding.id, finding.row.subject, WORDS[finding.row.original or Status.UNKNOWN]) for finding in used],
+        **_until(data, row, "expires"),
+    }
+
+
+def attestation_view(data: ReportData, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a statement of a person: who, what, until when, and why it does not count where it does not."""
+    told = _facts(row, ("id", "valid_until", "state"))
+    return {"id": str(row.get("id") or row.get("item")), "facts": told, **_until(data, row, "valid_until")}
+
+
+def _facts(row: Mapping[str, Any], hidden: tuple[str, ...]) -> dict[str, str | None]:
+    told = {}
+    for key, one in row.items():
+        if key in hidden or one in (None, "", [], {}, False):
+            continue
+        text = ", ".join(map(str, one)) if isinstance(one, (list, tuple)) else value(one)
+        told[key.replace("_", " ")] = moment(text) if _instant(text) else text
+    return told
+
+
+def _instant(text: str) -> bool:
+    return len(text) >= 20 and text[4:5] == "-" and text[10:11] == "T" and text.endswith("Z")
+
+
+def _until(data: ReportData, row: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Return until when an exception holds and what state it is in; instants in UTC compare as text."""
+    until, state = row.get(key), str(row.get("state") or "")
+    over = not until or str(until) < from_epoch(data.moment)
+    word = "expired" if over else state or "valid"
+    css = "bad" if over or "reject" in word else "ok" if word in _HELD else "warn"
+    return {"until": moment(until), "css": css, "state": state if over and "expired" in state else word}
+
+
+def limits(data: ReportData) -> list[str]:
+    """Return what the run does not prove, the gravest first."""
+    run = data.run
+    found = [
+        "A result is as good as its evidence: it shows what a host or system said at the stated instant, not between "
+        "runs.",
+        "Evidence of class attested or declared was stated by a person; only evidence of class machine was read from a "
+        "system.",
+        "The seal is tamper-evident, not tamper-proof: whoever holds the signing key can make another pack. Compare "
+        "the fingerprint with one you know, and keep copies elsewhere.",
+    ]
+    gaps = sum(bool(item.gap) for item in data.items.values())
+    if gaps:
+        found.insert(
+            0,
+            f"{counted(gaps, 'item')} of the guide {'has' if gaps == 1 else 'have'} no control: see the list of gaps.",
+        )
+    if run.get("selection"):
+        found.insert(
+            0, "This run looked at a selection only. It proves nothing about the rest and cannot stand for the day."
+        )
+    if run.get("dirty"):
+        found.insert(0, "The rules had changes that are in no commit; what was run cannot be fetched from the history.")
+    if (run.get("clock") or {}).get("offset_s") is None:
+        found.insert(0, "The clock of the runner could not be compared with a time source; ages may be wrong.")
+    if not data.complete:
+        found.insert(0, "The run did not come to its end. What it decided stands below; what it did not is unknown.")
+    return [*found, *(str(one) for one in run.get("limits") or ())]
+
+
+def verify_commands(data: ReportData) -> list[dict[str, str]]:
+    """Return the commands that check the pack, with and without code of ours."""
+    signer = shlex.quote(str(data.run.get("signer") or "SIGNER"))
+    sign = f"ssh-keygen -Y verify -f allowed_signers -I {signer} -n ccobservatory.ops -s MANIFEST.sig < MANIFEST"
+    env = shlex.quote(str(data.run["environment"]))
+    return [
+        {
+            "what": "All of it, with your own copy of the script and of the list of signers",
+            "line": "python3 verify_pack.py . --allowed-signers FILE --chain --daily",
+        },
+        {"what": "The signature, without any code of ours", "line": sign},
+        {"what": "The files, without any code of ours", "line": "sha256sum --check MANIFEST"},
+        {
+            "what": "The output behind a digest",
+            "line": 'python3 -c \'import json,sys; [print(json.loads(l)["body"]) for l in open("evidence/blobs.jsonl") '
+            'if json.loads(l)["digest"].startswith(sys.argv[1])]\' DIGEST',
+        },
+        {
+            "what": "Judge the same evidence again, offline",
+            "line": f"pytest verify/ --replay reports/{env}/{data.run['id']}",
+        },
+    ]
