@@ -35,7 +35,7 @@ def _incident(number: int, title: str, ago: float, lasted: float, **more: Any) -
 
 @golden
 def incidents(world: World) -> None:
-    """The two outages of the quarter, incidents that clients did not feel, and those of the quarter before."""
+    """The outage of the quarter, incidents that clients did not feel, and those of the quarter before."""
     for number, (ago, lasted) in enumerate(reversed(OUTAGES), start=41):
         row = _incident(number, "The service did not answer", ago, lasted, priority="critical", alerts=["ServiceDown"])
         add(world, "incident", row)

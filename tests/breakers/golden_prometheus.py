@@ -15,7 +15,7 @@ from _world import DAY, HOUR, MINUTE, NOW, World, golden
 SCRAPE_S = 15
 PROBE = "https://lb1/health/ready"
 GRID = int(NOW // 60 * 60)
-MIDNIGHT = int(NOW // DAY * DAY)
+
 SAMPLES = int(DAY // SCRAPE_S)
 
 
@@ -30,7 +30,7 @@ class Fired(NamedTuple):
     more: dict[str, str]
 
 
-OUTAGES = ((10 * DAY, 12 * MINUTE), (60 * DAY, 20 * MINUTE))
+OUTAGES = ((10 * DAY, 12 * MINUTE),)
 """Seconds ago and length of the outages that the probe saw."""
 
 ALERTS = (
@@ -47,7 +47,7 @@ RULES = (
     ("meta", "AlertsNotDelivered", "warning", 0, "increase(alertmanager_notifications_failed_total[10m]) > 0"),
     ("availability", "TargetDown", "warning", 60, "up == 0"),
     ("availability", "ServiceDown", "critical", 30, 'probe_success{job="service"} == 0'),
-    ("availability", "CertificateExpires", "warning", 60, "probe_ssl_earliest_cert_expiry - time() < 14 * 86400"),
+    ("availability", "CertificateExpires", "warning", 60, "probe_ssl_earliest_cert_expiry - time() < 21 * 86400"),
     ("availability", "CertificateRefused", "warning", 120, 'probe_success{job="certificate"} == 0'),
     (
         *("availability", "DiskFullSoon", "warning", 1800),
@@ -199,11 +199,11 @@ def probes(world: World) -> None:
     down = [minutes(ago, lasted) for ago, lasted in OUTAGES]
     up, seen = [], []
     for back in range(90, -1, -1):
-        end = MIDNIGHT - back * int(DAY)
+        end = GRID - back * int(DAY)
         lost = sum(last + 60 - first for first, last in down if end - DAY <= first < end) / SCRAPE_S
         up.append([end, repr(float(SAMPLES - lost))])
         seen.append([end, repr(float(SAMPLES))])
-    about = {"query": "", "start": MIDNIGHT - 90 * int(DAY), "end": MIDNIGHT, "step": int(DAY)}
+    about = {"query": "", "start": GRID - 90 * int(DAY), "end": GRID, "step": int(DAY)}
     world.set("prometheus", "query:probe_up_daily", {**about, "result": [{"metric": one, "values": up}]})
     world.set("prometheus", "query:probe_seen_daily", {**about, "result": [{"metric": one, "values": seen}]})
     world.set("prometheus", "query:probe_down", runs([(one, sorted(down))], 90, "0"))

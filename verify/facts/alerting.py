@@ -12,6 +12,7 @@ from typing import Any
 
 from verify.engine.control import Said, expect, unknown
 from verify.engine.estate import Estate
+from verify.engine.evidence import NoEvidence
 from verify.facts.metrics import metrics
 from verify.facts.verdicts import percent, span
 
@@ -21,7 +22,8 @@ PRIORITY = {"critical": "critical", "page": "critical", "high": "high", "warning
 """Severity label of an alert -> priority of the guide. The usual pair of Alertmanager is critical and warning."""
 
 _COVERED = 0.99
-_SLACK_S = 900.0
+# The age of the oldest sample is known to the hour.
+_SLACK_S = 3900.0
 
 
 def watched(estate: Estate, window_s: float) -> Iterator[Said]:
@@ -61,7 +63,11 @@ def seen_ratio(estate: Estate, window_s: float) -> float | None:
     for service in estate.environment.subjects("service"):
         probe = service.get("probe")
         if probe:
-            coverage = metrics(estate).uptime(probe, days).coverage
+            try:
+                coverage = metrics(estate).uptime(probe, days).coverage
+            except NoEvidence:
+                # A probe that is not there any more is another control's finding.
+                continue
             found.append(coverage if coverage is not None else 0.0)
     return max(found, default=None)
 

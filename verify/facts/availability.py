@@ -15,11 +15,11 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._kpi import (
     Kpi,
     Outage,
     Span,
-    Verdict,
     consistency,
     mtbf,
     mttr,
 )
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._kpi_types import Verdict
 from verify.engine.estate import Estate
 from verify.engine.evidence import NoEvidence
 from verify.facts.metrics import metrics

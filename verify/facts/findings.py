@@ -58,9 +58,9 @@ def no_critical_open(name: str, scan: Any, *, most: int) -> Iterator[Said]:
     """Claim that no more than so many critical findings are open; what nobody has rated may be critical."""
     critical = [_told(one) for one in scan.findings if one.severity == "critical"]
     yield expect(len(critical) <= most, f"{name} has no critical finding open", observed=critical, expected=most)
-    unrated = [_told(one) for one in scan.findings if one.severity == "unknown"]
-    if unrated:
-        yield unknown(f"{len(unrated)} findings of {name} carry no severity, so they may be critical", observed=unrated)
+    if not scan.rated:
+        unrated = [_told(one) for one in scan.findings if one.severity == "unknown" and one.fixable]
+        yield unknown(f"{scan.scanner} has not rated what it found on {name}, so it may be critical", observed=unrated)
 
 
 def no_old_high(name: str, scan: Any, *, now: float, high_s: float) -> Iterator[Said]:

@@ -20,14 +20,16 @@ Key = tuple[str, str]
 
 
 def scans_of(estate: Estate, host: str, window_s: float) -> tuple[list[Record], float]:
-    """Return the scans of a host in the window, the oldest first, and how far back they reach, in seconds."""
-    found = [
+    """Return the scans of a host in the window, the oldest first, and how far back all of its scans reach, in
+    seconds."""
+    every = [
         scan
         for scan in everything(estate, "vulnerability_scan")
-        if scan.target.kind == "host" and scan.target.name == host and scan.scanned >= estate.now - window_s
+        if scan.target.kind == "host" and scan.target.name == host
     ]
-    found.sort(key=lambda scan: float(scan.scanned))
-    return found, estate.now - found[0].scanned if found else 0.0
+    every.sort(key=lambda scan: float(scan.scanned))
+    reach = estate.now - every[0].scanned if every else 0.0
+    return [scan for scan in every if scan.scanned >= estate.now - window_s], reach
 
 
 def critical_spans(estate: Estate, host: str, scans: Sequence[Record]) -> list[Span]:

@@ -1,0 +1,126 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""EOD: tomorrow's plan, work that is committed, and security alerts that are answered."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from verify.engine.control import Said, control, expect, not_applicable
+from verify.facts import plans
+from verify.facts.registers import register
+from verify.facts.verdicts import span
+
+_PLANNED = ("submitted", "approved", "implementing")
+
+
+@control("EOD-04")
+def tomorrow_is_planned_without_collisions(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Take the windows and the changes of the next day: each change lies in a window that allows it, none touches a
+    freeze, and no two windows of work on the same hosts or services overlap."""
+    until = estate.now + bounds.horizon_s
+    windows = register(estate, "window")
+    changes = register(estate, "change")
+    soon = [one for one in windows if one.start < until and one.end > estate.now]
+    planned = [
+        one for one in changes if one.state in _PLANNED and one.planned_start < until and one.planned_end > estate.now
+    ]
+    allowing = [one for one in soon if one.kind != "freeze"]
+    for change in planned:
+        yield from _in_its_window(change, allowing)
+    for freeze in (one for one in soon if one.kind == "freeze"):
+        hit = [one.id for one in (*planned, *allowing) if plans.touches(one, freeze)]
+        yield expect(not hit, f"nothing is planned in the freeze {freeze.id}", observed=hit, expected=[])
+    pairs = [
+        f"{one.id} and {other.id}" for one, other in itertools.combinations(allowing, 2) if plans.touches(one, other)
+    ]
+    yield expect(
+        len(pairs) <= bounds.overlap_max_count,
+        f"none of the {len(allowing)} windows of the next {span(bounds.horizon_s)} overlaps another "
+        f"({len(windows)} windows and {len(changes)} changes are on record)",
+        observed=pairs,
+        expected=bounds.overlap_max_count,
+    )
+
+
+def _in_its_window(change: Any, windows: Any) -> Iterator[Said]:
+    named = [one for one in windows if one.id == change.window or change.id in (one.changes or ())]
+    holds = [one.id for one in named or windows if plans.holds(one, change)]
+    yield expect(holds, f"{change.id} ({change.title}) lies in a window", observed=[one.id for one in named])
+
+
+@control("EOD-06")
+def all_work_is_committed_and_pushed(repository: Any, bounds: Any) -> Iterator[Said]:
+    """Ask git on the machine where people work: nothing in the checkout is changed or new, nothing is committed without
+    being pushed, and the head of the remote is the one that is known here."""
+    yield expect(repository.head, f"{repository.name} is a repository with commits", observed=repository.head)
+    loose = [*repository.dirty, *repository.untracked]
+    yield expect(
+        len(loose) <= bounds.uncommitted_max_count,
+        f"everything in {repository.name} is committed",
+        observed=loose,
+        expected=bounds.uncommitted_max_count,
+    )
+    yield expect(repository.upstream, f"the branch of {repository.name} has an upstream", observed=repository.upstream)
+    yield expect(
+        repository.ahead is not None and repository.ahead <= bounds.unpushed_max_count,
+        f"everything in {repository.name} is pushed",
+        observed=repository.ahead,
+        expected=bounds.unpushed_max_count,
+    )
+
+
+@control("EOD-06", "in_force")
+def the_estate_is_what_main_says(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Take the newest comparison of each target with the code of the main branch: it is from the last day, looked at
+    something, could validate every template, and found no difference."""
+    newest: dict[str, Any] = {}
+    for check in register(estate, "drift_check"):
+        if check.target not in newest or check.checked >= newest[check.target].checked:
+            newest[check.target] = check
+    for target, check in sorted(newest.items()):
+        age = estate.now - check.checked
+        yield expect(
+            age <= bounds.drift_max_age_s,
+            f"{target} was compared with the code in the last {span(bounds.drift_max_age_s)}",
+            observed=age,
+            expected=bounds.drift_max_age_s,
+        )
+        yield expect(check.valid and check.resources > 0, f"{check.tool} looked at {target}", observed=check.resources)
+        names = [one.address for one in check.drifted]
+        yield expect(not names, f"{target} is what the main branch says", observed=names, expected=[])
+
+
+@control("EOD-07")
+def security_alerts_have_an_owner_and_an_answer(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Take every security alert that is not closed: it has an owner, and somebody answered it within the bound of its
+    severity, or that time is not over yet."""
+    found = register(estate, "security_alert")
+    open_ones = [one for one in found if one.closed is None]
+    for one in open_ones:
+        limit = getattr(bounds, f"{one.severity}_s")
+        took = (estate.now if one.responded is None else one.responded) - one.raised
+        yield expect(one.owner, f"{one.id} ({one.title}) has an owner", observed=one.owner)
+        yield expect(
+            took <= limit,
+            f"{one.id}, which is {one.severity}, was answered within {span(limit)}",
+            observed=took,
+            expected=limit,
+        )
+    if not open_ones:
+        yield not_applicable(f"none of the {len(found)} security alerts on record is open")
+
+
+@control("EOD-07", "incidents")
+def security_incidents_have_an_owner(estate: Any) -> Iterator[Said]:
+    """Take every incident of security that is not closed: it has an owner and a next action."""
+    found = [one for one in register(estate, "incident") if one.kind == "security"]
+    open_ones = [one for one in found if one.closed is None]
+    for one in open_ones:
+        yield expect(
+            one.owner and one.next_action, f"{one.id} ({one.title}) has an owner and a next action", observed=one.owner
+        )
+    if not open_ones:
+        yield not_applicable(f"none of the {len(found)} incidents of security on record is open")

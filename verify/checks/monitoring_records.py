@@ -1,0 +1,75 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""MONITORING: figures without a missing day, and changes that are written down as they happen."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from typing import Any
+
+from verify.engine.control import Said, control, expect, not_applicable, unknown
+from verify.facts.calendar import day_of
+from verify.facts.deeds import Deed, deeds, records_of
+from verify.facts.figures import names as figure_names
+from verify.facts.history import figures
+from verify.facts.registers import register
+from verify.facts.verdicts import span
+
+DAY = 86400.0
+
+
+@control("MONITORING-04")
+def no_figure_misses_a_day(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Read the key figures of past runs from the ledger: each has a sample of each of the last 30 days.
+
+    A figure that measured nothing because there was nothing to measure counts; one whose source did not answer does
+    not. Days before the ledger's first run are no history, so a young ledger is unknown.
+    """
+    past = figures(estate)
+    names = figure_names(estate)
+    yield expect(names, "key figures are declared", observed=len(names), expected="1 or more")
+    days = _days(estate, bounds.window_s)
+    if past.first is None or past.first > days[0]:
+        yield unknown(f"the ledger begins on {past.first}, and {days[0]} to {days[-1]} are looked at")
+        days = [day for day in days if past.first is not None and day >= past.first]
+    for name in names:
+        holes = [day.isoformat() for day in days if day not in past.days(name)]
+        yield expect(not holes, f"{name} has a sample of each of {len(days)} days", observed=holes, expected=[])
+
+
+def _days(estate: Any, window_s: float) -> list[datetime.date]:
+    """Return the days of the window without today, whose sample this run brings."""
+    today = day_of(estate, estate.now)
+    return [today - datetime.timedelta(days=back) for back in range(round(window_s / DAY), 0, -1)]
+
+
+@control("MONITORING-05")
+def changes_are_written_down_as_they_happen(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Take what was done to the estate: deployments, patch runs, recoveries. Each belongs to a change on record that
+    names it or covers its time, and that was brought up to date within a day of it.
+
+    What was done comes from the records that procedures leave; the changes are what people wrote.
+    """
+    done = deeds(estate, since=estate.now - bounds.window_s)
+    changes = register(estate, "change")
+    for deed in done:
+        yield from _written(deed, changes, bounds)
+    if not done:
+        yield not_applicable(f"nothing on record changed the estate in the last {span(bounds.window_s)}")
+
+
+def _written(deed: Deed, changes: Any, bounds: Any) -> Iterator[Said]:
+    found = records_of(deed, changes)
+    yield expect(found, f"a change on record covers {deed.says}", observed=deed.change)
+    if not found:
+        return
+    late = min(change.at - deed.ended for change in found)
+    yield expect(
+        late <= bounds.lag_max_s,
+        f"the change of {deed.says} was written within {span(bounds.lag_max_s)}",
+        observed=late,
+        expected=bounds.lag_max_s,
+    )
+    done = [change.state for change in found if change.state in ("done", "failed", "rolled_back")]
+    yield expect(done, f"the change of {deed.says} says how it ended", observed=[change.state for change in found])

@@ -1,0 +1,128 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""MORNING: what a person looks at between half past eight and nine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from verify.engine.control import Said, control, expect, not_applicable
+from verify.facts.alerting import answered, watched
+from verify.facts.alerts import alerts
+from verify.facts.metrics import metrics
+from verify.facts.registers import register
+from verify.facts.verdicts import percent, span
+
+DAY = 86400.0
+
+
+@control("MORNING-01")
+def alerts_of_the_night_are_answered(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Take every alert that Prometheus saw firing in the window and look for a person's answer in the records.
+
+    An alert is in order when somebody acknowledged it in time, or it has ended. Before that, prove that there was
+    something to fire: rules are loaded and evaluated, and Prometheus watched during the window.
+    """
+    yield from watched(estate, bounds.window_s)
+    for one in alerts(estate).answers(estate.now - bounds.window_s):
+        yield expect(
+            answered(one, bounds.ack_max_s) or one.episode.ended is not None,
+            f"{one.episode.name} of {one.episode.labels.get('host', estate.name)} was acknowledged within "
+            f"{span(bounds.ack_max_s)} or is over",
+            observed={"fired": one.episode.started, "acknowledged": one.acknowledged, "by": one.by},
+            expected=f"an answer within {span(bounds.ack_max_s)}",
+        )
+
+
+@control("MORNING-01", "incidents")
+def open_incidents_have_an_owner(estate: Any) -> Iterator[Said]:
+    """Read the register of incidents and expect an owner for each one that is not closed."""
+    found = register(estate, "incident")
+    open_ones = [incident for incident in found if incident.closed is None]
+    for incident in open_ones:
+        yield expect(incident.owner, f"{incident.id} ({incident.title}) has an owner", observed=incident.owner)
+    if not open_ones:
+        yield not_applicable(f"none of the {len(found)} incidents on record is open")
+
+
+@control("MORNING-02")
+def the_host_answers_and_is_not_saturated(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
+    """Ask Prometheus whether the host's exporter answers, and hold its use of each resource against the limits.
+
+    Processor, memory, every file system with its inodes, and every link: its errors and drops, and its use where the
+    kernel knows the speed of the link. A host that lost a process to a lack of memory during the day is saturated too.
+    That the verification itself reached the host is shown by the facts of the host.
+    """
+    seen = metrics(estate)
+    exporters = [target for target in seen.targets if target.host == host.name]
+    yield expect(exporters, f"Prometheus watches {host.name}", observed=len(exporters), expected="1 or more")
+    down = sum(target.health != "up" for target in exporters)
+    yield expect(
+        down <= bounds.unreachable_max_count,
+        f"every exporter of {host.name} answers",
+        observed=[f"{target.job}: {target.error}" for target in exporters if target.health != "up"],
+        expected=bounds.unreachable_max_count,
+    )
+    yield expect(host.connection.address, f"the verification reached {host.name}", observed=host.connection.address)
+    yield _below(host, "processors", seen.host("cpu_used_ratio", host.name), bounds.cpu_max_ratio)
+    yield _below(host, "memory", seen.host("memory_used_ratio", host.name), bounds.memory_max_ratio)
+    yield from _storage(host, seen, bounds)
+    yield from _network(host, seen, bounds)
+    killed = seen.host("oom_kills_1d", host.name)
+    yield expect(killed == 0, f"{host.name} killed no process for lack of memory", observed=killed, expected=0)
+
+
+def _below(host: Any, what: str, value: float, limit: float) -> Said:
+    return expect(value <= limit, f"{what} of {host.name} stay below {percent(limit)}", observed=value, expected=limit)
+
+
+def _storage(host: Any, seen: Any, bounds: Any) -> Iterator[Said]:
+    for name, what, limit in (
+        ("filesystem_used_ratio", "space", bounds.disk_max_ratio),
+        ("filesystem_inodes_used_ratio", "inodes", bounds.inode_max_ratio),
+    ):
+        samples = seen.hosts(name).get(host.name, [])
+        yield expect(
+            samples, f"Prometheus knows the {what} of {host.name}", observed=len(samples), expected="1 or more"
+        )
+        for sample in samples:
+            yield _below(host, f"{what} of {sample.labels['mountpoint']}", sample.value, limit)
+
+
+def _network(host: Any, seen: Any, bounds: Any) -> Iterator[Said]:
+    errors = seen.hosts("network_error_ratio").get(host.name, [])
+    yield expect(errors, f"Prometheus counts the packets of {host.name}", observed=len(errors))
+    for sample in errors:
+        link = f"errors and drops on {sample.labels['device']}"
+        yield _below(host, link, sample.value, bounds.error_max_ratio)
+    used = seen.hosts("network_used_ratio").get(host.name, [])
+    if not used:
+        yield not_applicable(f"no link of {host.name} knows its speed, so only its errors and drops are judged")
+    for sample in used:
+        yield _below(host, f"the use of {sample.labels['device']}", sample.value, bounds.network_max_ratio)
+
+
+@control("MORNING-03")
+def the_newest_backup_is_good_and_young(asset: Any, bounds: Any) -> Iterator[Said]:
+    """Ask the repository for the asset's newest backup: it ended without error, is not older than the asset's period,
+    and was checked as it was taken.
+
+    The check is the record of the procedure that audited the repository or restored the backup, or the word of the
+    program that checks the repository after each backup.
+    """
+    newest = asset.newest
+    yield expect(newest is not None, f"the repository holds a backup of {asset.name}", observed=len(asset.backups))
+    if newest is None:
+        return
+    yield expect(newest.ok, f"the backup {newest.label} of {asset.name} ended without error", observed=newest.ok)
+    period = asset.get("period_s", bounds.max_age_s)
+    yield expect(
+        asset.age_s <= period,
+        f"the backup of {asset.name} is younger than {span(period)}",
+        observed=asset.age_s,
+        expected=period,
+    )
+    yield expect(
+        asset.verified(newest), f"the backup {newest.label} of {asset.name} passed its integrity check", expected=True
+    )
