@@ -24,6 +24,12 @@ from ._estate import ADMIN_USER, HOSTS, LABEL, Estate, get_host, owner_ids
 from ._podman import Podman, check_disk, in_parallel
 
 CAPABILITIES = "SYS_ADMIN,NET_ADMIN,NET_RAW"
+# What a host of its own would set by sysctl.d; a container cannot, so its network is given these when it is made.
+_OF_A_LINK = ("accept_redirects=0", "accept_source_route=0", "log_martians=1", "rp_filter=1", "send_redirects=0")
+SYSCTLS = (
+    *("net.ipv4.ip_forward=0", "net.ipv6.conf.all.accept_ra=0", "net.ipv6.conf.all.accept_redirects=0"),
+    *(f"net.ipv4.conf.{which}.{setting}" for which in ("all", "default") for setting in _OF_A_LINK),
+)
 STOP_SECONDS = 40
 # PostgreSQL hands its last segment to the repository while it stops, so the repository goes last.
 STOP_ORDER = (("client1", "lb1", "lb2", "app1", "app2", "app3"), ("db1", "db2"), ("repo1", "mon1"))
@@ -115,6 +121,7 @@ def create_host(podman: Podman, estate: Estate, host: str, image: str) -> None:
         "--ip", address, "--mac-address", _network.mac_address(address),
         "--systemd", "always", "--ulimit", "host", "--cap-add", CAPABILITIES, "--shm-size", "256m",
         "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined",
+        *(word for setting in SYSCTLS for word in ("--sysctl", setting)),
         "--no-hosts", "--log-driver", "none", "--restart", "no", "--stop-timeout", str(STOP_SECONDS),
         "--volume", f"{estate.volume(host)}:/var/log/journal", image, "/sbin/init",
     )  # fmt: skip
