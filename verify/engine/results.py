@@ -199,11 +199,11 @@ class Judged:
 
 @dataclass(frozen=True)
 class Read:
-    """A results file as it was read. ``closed`` is the last line; without it the run was killed."""
+    """A results file as it was read. ``close`` is the last line; without it the run was killed."""
 
     header: dict[str, Any]
     controls: list[Judged] = field(default_factory=list)
-    closed: dict[str, Any] | None = None
+    close: dict[str, Any] | None = None
     torn: bytes = b""
     lines: int = 0
     head: str = GENESIS
@@ -211,7 +211,7 @@ class Read:
     @property
     def complete(self) -> bool:
         """Return whether the run went to its end."""
-        return self.closed is not None
+        return self.close is not None
 
 
 def read_results(path: Path) -> Read:

@@ -107,7 +107,7 @@ def test_a_run_reads_back_as_it_was_written(results: list[ControlResult], tmp_pa
         ("TEAM-01", "TEAM-01", "manual_due"),
     ]
     assert [one.rows for one in found.controls] == [one.rows for one in results]
-    assert found.closed == {
+    assert found.close == {
         "exit": 1,
         "totals": {"pass": 2, "fail": 1, "unknown": 1, "stale": 1, "waived": 0, "not_applicable": 0, "manual_due": 1},
         "expected": 6,
