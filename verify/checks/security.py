@@ -10,14 +10,14 @@ from typing import Any
 from verify.engine.control import Said, control, expect, unknown
 from verify.facts.declarations import lines
 from verify.facts.grants import (
-    declared_keys,
+    keys_differ,
     missing_grants,
     undeclared_grants,
     unused_grant,
     verifier,
     wildcards,
 )
-from verify.facts.host_uses import account_of, born, entrances, grants, uses
+from verify.facts.host_uses import born, entrances, grants, uses
 from verify.facts.patching import kernel_is_newest, no_overdue_reboot, no_overdue_update, searched
 from verify.facts.registers import register
 from verify.facts.systems import declared_systems, entrants
@@ -86,21 +86,15 @@ def accounts_are_those_declared(host: Any, estate: Any, bounds: Any) -> Iterator
 def keys_are_those_declared(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """Read every authorized key of the host by its fingerprint and compare the set with ``verify_keys``: no key more,
     none of them for another account, none missing."""
-    declared = declared_keys(estate, host)
-    found = {(account_of(key, host.accounts), key.fingerprint): key for key in host.authorized_keys}
+    found = host.authorized_keys
     yield expect(found, f"authorized keys of {host.name} were read", observed=len(found), expected="1 or more")
-    extra = [
-        f"{key.comment or mark} for {who} ({key.path})"
-        for (who, mark), key in found.items()
-        if (who, mark) not in declared
-    ]
+    extra, gone = keys_differ(estate, host)
     yield expect(
         len(extra) <= bounds.undeclared_max_count,
         f"all {len(found)} keys that open {host.name} are declared",
         observed=extra,
         expected=bounds.undeclared_max_count,
     )
-    gone = [f"{owner} for {who}" for (who, mark), owner in declared.items() if (who, mark) not in found]
     yield expect(not gone, f"each declared key is there on {host.name}", observed=gone, expected=[])
 
 

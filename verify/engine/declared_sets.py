@@ -43,16 +43,18 @@ _PORTS = _lines(
     why=_WHY,
 )
 _ACCOUNTS = _lines("name why", name=_TEXT, hosts=_HOSTS, why=_WHY)
-# A key is named by its fingerprint (ssh-keygen -l) or by its public line.
+# A key is named by its fingerprint (ssh-keygen -l) or by its public line. One that a machine makes for itself cannot be
+# named before; it is allowed as the only key of its account, with the option `restrict`.
 _KEYS = _lines(
     "account owner",
     account=_TEXT,
     fingerprint={"type": "string", "pattern": "^SHA256:[0-9A-Za-z+/]{43}$"},
     public_key={"type": "string", "pattern": "^(ssh|ecdsa|sk)-"},
+    restricted={"const": True},
     owner=_TEXT,
     hosts=_HOSTS,
 )
-_KEYS["items"]["oneOf"] = [{"required": ["fingerprint"]}, {"required": ["public_key"]}]
+_KEYS["items"]["oneOf"] = [{"required": [one]} for one in ("fingerprint", "public_key", "restricted")]
 _SUDO = _lines("who why", who=_TEXT, hosts=_HOSTS, runas=_TEXT, commands=_NAMES, everything=_FLAG, why=_WHY)
 _ROLES = _lines("name why", name=_TEXT, hosts=_HOSTS, superuser=_FLAG, why=_WHY)
 _SYSTEMS = _lines(

@@ -18,10 +18,10 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_commands i
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import for_host
 from verify.engine.estate import Estate
 from verify.facts.declarations import lines
-from verify.facts.host_access import SudoRule, authorized_keys
-from verify.facts.host_uses import Uses, grants, idle_s, members
+from verify.facts.host_access import AuthorizedKey, SudoRule, authorized_keys
+from verify.facts.host_uses import Uses, account_of, grants, idle_s, members
 
-__all__ = ["declared_keys", "missing_grants", "undeclared_grants", "unused_grant", "verifier", "wildcards"]
+__all__ = ["keys_differ", "missing_grants", "undeclared_grants", "unused_grant", "verifier", "wildcards"]
 
 
 def verifier(host: Any) -> str:
@@ -103,10 +103,29 @@ def unused_grant(host: Any, seen: Uses, name: str, birth: float, idle_max_s: flo
     return idle_s(now, last, seen.since, birth)
 
 
-def declared_keys(estate: Estate, host: Any) -> dict[tuple[str, str], str]:
-    """Return (account, fingerprint) -> owner of the keys that are declared for a host."""
-    found = {}
+def keys_differ(estate: Estate, host: Any) -> tuple[list[str], list[str]]:
+    """Return the keys of a host that are not declared, and the declared ones that it lacks, each in words.
+
+    A line that is ``restricted`` allows the only key of an account, whatever it is, when sshd restricts it.
+    """
+    found: dict[tuple[str, str], AuthorizedKey] = {}
+    for key in host.authorized_keys:
+        found[account_of(key, host.accounts), key.fingerprint] = key
+    gone, known = [], set()
     for row in lines(estate, "verify_keys", host.name):
-        mark = row.get("fingerprint") or authorized_keys(f"/declared:{row['public_key']}")[0].fingerprint
-        found[row["account"], mark] = str(row["owner"])
-    return found
+        account = row["account"]
+        if row.get("restricted"):
+            own = [mark for mark, key in found.items() if mark[0] == account]
+            marks = own if len(own) == 1 and "restrict" in found[own[0]].options.split(",") else []
+        else:
+            print_ = row.get("fingerprint") or authorized_keys(f"/declared:{row['public_key']}")[0].fingerprint
+            marks = [(account, print_)] if (account, print_) in found else []
+        known.update(marks)
+        if not marks:
+            gone.append(f"{row['owner']} for {account}")
+    extra = [
+        f"{key.comment or mark} for {who} ({key.path})"
+        for (who, mark), key in found.items()
+        if (who, mark) not in known
+    ]
+    return extra, gone

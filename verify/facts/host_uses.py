@@ -99,15 +99,17 @@ def account_of(key: AuthorizedKey, accounts: dict[str, Account]) -> str:
 
 
 def entrances(host: Any) -> dict[str, str]:
-    """Return the accounts that somebody can log in to, with what lets him in: ``password``, ``key`` or both."""
+    """Return the accounts that somebody can log in to, with what lets him in: ``password``, ``key`` or both.
+
+    A password needs a shell; a key does not, because sshd forwards ports and serves files without one.
+    """
     accounts, status = host.accounts, host.account_status
     opened = {account_of(key, accounts) for key in host.authorized_keys}
     found = {}
     for name, account in accounts.items():
-        if not account.can_log_in:
-            continue
         state = status[name].state if name in status else "P"
-        ways = [way for way, open_ in (("password", state in ("P", "NP")), ("key", name in opened)) if open_]
+        password = account.can_log_in and state in ("P", "NP")
+        ways = [way for way, open_ in (("password", password), ("key", name in opened)) if open_]
         if ways:
             found[name] = " and ".join(ways)
     return found
