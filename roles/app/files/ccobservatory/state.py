@@ -38,17 +38,21 @@ class DatabaseState:
     A pause is only a pause when the database took writes until it began, and only for `pause_patience` seconds; after
     that, or when the database was gone before, it counts as gone: a client must not wait for what nobody promised. A
     slow first answer after a pause still belongs to the pause: the new server has cold caches and connections to make.
+    One slow answer of a database that took writes is a doubt, the second in a row is a verdict: a host that starves for
+    a moment must not cost its clients an error.
     """
 
     def __init__(self, *, pause_patience: float) -> None:
         self._pause_patience = pause_patience
         self._paused_at: float | None = None
+        self._slow = 0
         self.verdict = Verdict.GONE
         self.reason = "the database was not asked yet"
         self.server = ""
 
     def judge(self, probe: Probe, now: float) -> Verdict:
         """Take one probe into account; `now` is a monotonic clock in seconds. Returns the new verdict."""
+        self._slow = self._slow + 1 if probe.slow else 0
         if probe.answered:
             self._paused_at = None
             self.server = probe.server
@@ -56,7 +60,7 @@ class DatabaseState:
             self.reason = "" if probe.writable else f"the database at {probe.server or 'this address'} is read-only"
         elif (probe.paused and self.verdict is not Verdict.GONE) or (probe.slow and self.verdict is Verdict.PAUSED):
             self._hold(now)
-        else:
+        elif not (self.verdict is Verdict.READY and self._slow == 1):
             self._paused_at = None
             self.verdict = Verdict.GONE
             self.reason = probe.reason or "the database does not answer"
