@@ -138,7 +138,7 @@ def everything(estate: Estate, record_type: str, environment: str | None = None)
 def when(record: Record) -> float:
     """Return by which instant records are put in order: ``at``, else ``started``."""
     for key in ("at", "started"):
-        if record.get(key) is not None:
+        if isinstance(record.get(key), float):
             return float(record[key])
     return 0.0
 
