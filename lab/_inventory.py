@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ._console import LabError, LabRefused
 from ._estate import ADMIN_USER, ESTATE_SITES, GROUPS, HOSTS, OUTSIDE, Estate, owner_ids
-from ._pki import REPORT_SIGNER, STAND_INS, public_key
+from ._pki import REPORT_SIGNER, STAND_INS, VERIFIER, public_key
 
 TEMPLATES = Path(__file__).resolve().parent / "inventory"
 HEADER = "# Written by the lab; edits are lost at the next `lab up`. The templates are in lab/inventory/.\n"
@@ -90,6 +90,9 @@ def _values(estate: Estate, program: Path) -> dict[str, str]:
         "pki_dir": text(str(estate.pki)),
         "signing_key": text(str(estate.keys / REPORT_SIGNER)),
         "allowed_signers": text(str(estate.keys / "allowed_signers")),
+        "verify_user": VERIFIER,
+        "verify_key": text(str(estate.keys / VERIFIER)),
+        "verify_public_key": text(f"{public_key(estate.keys / VERIFIER)} {VERIFIER}@{estate.prefix}"),
         "people_records": text(str(estate.state / "records")),
         "infrastructure": text(str(estate.state / "repositories" / "infrastructure")),
         "documentation": text(str(estate.state / "repositories" / "documentation")),

@@ -26,6 +26,8 @@ REPORT_SIGNER = "drill_report"
 # Who commits to the repositories of the lab: git signs in a namespace of its own, under an address. The key is no
 # stand-in's, because a list of signers is searched by key and the first entry of it counts.
 COMMITTER, COMMITTER_ADDRESS = "committer", "committer@lab.example"
+# The account that collects evidence has a key of its own.
+VERIFIER = "verify"
 
 _CA_CONFIG = """[ca]
 default_ca = lab
@@ -84,6 +86,7 @@ def ensure(estate: Estate) -> None:
 def ensure_committer(estate: Estate) -> None:
     """Make the key of the one who commits, for a lab that was built without it, and write the list of signers."""
     _ensure_ssh_key(estate.keys / COMMITTER, COMMITTER_ADDRESS)
+    _ensure_ssh_key(estate.keys / VERIFIER, f"{VERIFIER}@{estate.prefix}")
     _write_allowed_signers(estate)
 
 
