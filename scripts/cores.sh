@@ -12,7 +12,8 @@ python=${NEWER_PYTHON:-python3.12}
 [ "$#" -gt 0 ] || set -- 2.20 2.21
 # The collections that ours builds on come from the pinned environment: they do not depend on the release of the core.
 collections=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-others=$(grep -E '^(pytest|hypothesis|freezegun|jsonschema|psycopg2-binary)==' requirements.txt)
+# Everything pinned but Ansible itself and what depends on a release of it.
+others=$(grep -vE '^(#|$|ansible==|ansible-lint|molecule|galaxy-importer|antsibull|yamllint|ruff|mypy|types-)' requirements.txt)
 mapfile -t modules < <(find plugins/modules -name '[!_]*.py' -printf 'ccobservatory.ops.%f\n' | sed 's/\.py$//' | sort)
 
 for release in "$@"; do
