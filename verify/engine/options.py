@@ -36,6 +36,7 @@ class Options:
     selection: Selection
     replay: Path | None
     rules: str
+    allowed_signers: Path | None
     collect: bool
     report_dir: Path | None
     forks: int
@@ -59,6 +60,12 @@ def add(parser: pytest.Parser) -> None:
         choices=("today", "run"),
         default="today",
         help="with --replay: today's rules (default), or the rules that the run kept",
+    )
+    group.addoption(
+        "--allowed-signers",
+        metavar="FILE",
+        default="",
+        help="with --replay: who may have sealed the run, from a place you trust; --rules run needs it",
     )
     group.addoption(
         "--live",
@@ -93,6 +100,7 @@ def read(config: pytest.Config) -> Options:
         selection=Selection(**names),
         replay=Path(get("--replay")) if get("--replay") else None,
         rules=get("--rules"),
+        allowed_signers=Path(get("--allowed-signers")) if get("--allowed-signers") else None,
         collect=bool(get("ops_collect")),
         report_dir=Path(get("--report-dir")) if get("--report-dir") else None,
         forks=int(get("--forks")),

@@ -7,7 +7,6 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -50,13 +49,23 @@ class CheckFile(pytest.File):
     """One file of ``verify/checks``: an item for each control that it declares."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Import the file and return its controls as items; a file that declares none is an error."""
-        module = importlib.import_module(f"verify.checks.{self.path.stem}")
-        found = registered().of(module.__name__)
-        if not found:
+        """Return the controls of the file, which is imported already, as items; without any it is an error."""
+        found = registered().of(f"verify.checks.{self.path.stem}")
+        if not found and self.config.stash[_RUN].options.rules == "today":
             raise self.CollectError(f"{self.path} declares no control; a check file without checks proves nothing.")
         for control in found:
             yield ControlItem.from_parent(self, name=control.id, control=control)
+
+
+class KeptChecks(pytest.File):
+    """What a past run judged with rules of its own whose file is gone today."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Return the controls of files that are not here."""
+        here = {f"verify.checks.{path.stem}" for path in _CHECKS.glob("[a-z]*.py")}
+        for control in registered():
+            if control.module not in here:
+                yield ControlItem.from_parent(self, name=control.id, control=control)
 
 
 class ControlItem(pytest.Item):
@@ -94,14 +103,19 @@ def configure(config: pytest.Config) -> None:
     try:
         config.stash[_RUN] = Run.prepare(asked, cwd=config.invocation_params.dir)
     except OpsError as exc:
+        if exc.details.get("exit_code") == words.EXIT_BROKEN:
+            pytest.exit(exc.message, returncode=words.EXIT_BROKEN)
         raise pytest.UsageError(exc.message) from exc
 
 
 def collect_file(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Return the collector of a check file."""
+    run = parent.config.stash.get(_RUN, None)
+    if path == _CHECKS / "__init__.py" and run is not None and run.options.rules == "run":
+        return KeptChecks.from_parent(parent, path=path)
     if path.parent != _CHECKS or path.suffix != ".py" or path.stem.startswith("_"):
         return None
-    if _RUN not in parent.config.stash:
+    if run is None:
         raise pytest.UsageError("Name the environment: pytest verify/ --env NAME (or --replay RUN).")
     return CheckFile.from_parent(parent, path=path)
 

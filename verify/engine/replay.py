@@ -35,10 +35,11 @@ from verify.engine.store import read_environment, read_evidence
 from verify.engine.waivers import Waiver, from_record
 from verify.engine.words import EXIT_BROKEN
 
-__all__ = ["Past", "differences", "keep_rules", "open_pack", "use_rules"]
+__all__ = ["Past", "agreement", "differences", "keep_rules", "open_pack", "use_rules"]
 
 RULES = "rules"
 _PARTS = {"checks": "*.py", "facts": "*.py", "catalogue": "*.yml"}
+_SHOWN = 5
 _SOURCE = Path(__file__).resolve().parents[1]
 
 
@@ -173,3 +174,18 @@ def differences(results: Iterable[ControlResult], past: Read) -> list[dict[str, 
         for key in sorted({*then, *today})
         if then.get(key) is not today.get(key)
     ]
+
+
+def agreement(results: Iterable[ControlResult], past: Past) -> str:
+    """Return in a sentence whether a replay decided the cells that it judged as the run did."""
+    judged = list(results)
+    cells = sum(len(result.rows) for result in judged)
+    here = {result.control.id for result in judged}
+    found = [one for one in differences(judged, past.results()) if one["now"] or one["control"] in here]
+    if not found:
+        return f"Replay of {past.folder.name}: all {cells} cells are decided as they were then."
+    shown = [
+        f"{one['control']} {one['subject']} {one['then'] or 'absent'} -> {one['now'] or 'absent'}" for one in found
+    ]
+    told = "; ".join(shown[:_SHOWN]) + (f"; and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else "")
+    return f"Replay of {past.folder.name}: {len(found)} of {cells} cells are decided otherwise: {told}."

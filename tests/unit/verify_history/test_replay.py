@@ -23,8 +23,8 @@ from verify.engine.control import Control, expect
 from verify.engine.declared import Environment
 from verify.engine.estate import Estate
 from verify.engine.judge import judge
-from verify.engine.replay import Past, differences, keep_rules, open_pack, use_rules
-from verify.engine.results import Results
+from verify.engine.replay import Past, agreement, differences, keep_rules, open_pack, use_rules
+from verify.engine.results import Results, read_results
 from verify.engine.store import KeptEvidence, write_environment
 from verify.engine.waivers import Waiver, apply, as_record, review
 
@@ -68,6 +68,7 @@ def few(host: Any) -> Any:
 def folder_of_run(folder: Path, environment: Environment, catalogue: Catalogue) -> Path:
     """Write a whole run, not sealed yet: db1 and db2 pass, web1 fails under a waiver, web2 was not reached."""
     folder.mkdir()
+    header = {"id": folder.name, "environment": "test", "collected": "2025-11-26T09:40:00.000Z"}
     with KeptEvidence(folder) as evidence:
         about: dict[str, Any] = {"name": "count", "source": "host", "collected": NOW - 60, "command": "count"}
         for host, count in (("db1", 1), ("db2", 3), ("web1", 9)):
@@ -82,15 +83,14 @@ def folder_of_run(folder: Path, environment: Environment, catalogue: Catalogue) 
     result = judge(control, catalogue["INFRA-02"], Estate(environment, evidence, now=NOW))
     results = apply([result], [waiver], NOW)
     with Results(folder / "results.jsonl") as log:
-        log.header({"id": folder.name, "environment": "test"})
+        log.header(header)
         log.control(results[0])
         log.close(10, expected=4)
     write_environment(environment, folder)
-    header = {"id": folder.name, "environment": "test", "collected": "2025-11-26T09:40:00.000Z"}
     (folder / "run.json").write_text(json.dumps(header))
     (folder / "waivers.json").write_text(json.dumps(as_record([waiver], review(results, [waiver], NOW))))
     for part, name, text in (
-        *(("checks", "infra.py", CHECKS), ("facts", "counting.py", FACTS)),
+        *(("checks", "counted.py", CHECKS), ("facts", "counting.py", FACTS)),
         ("catalogue", "infra.yml", CATALOGUE),
     ):
         (folder / "rules" / part).mkdir(parents=True)
@@ -115,7 +115,9 @@ def signers(tmp_path: Path, key: Path) -> Path:
 
 def sealed(folder: Path, key: Path, signers: Path) -> Path:
     shutil.copyfile(signers, folder / "allowed_signers")
-    told = {"id": folder.name, "environment": "test", "sealed": "2025-11-26T09:41:00.000Z", "journal": "none"}
+    read = read_results(folder / "results.jsonl")
+    told = {"id": folder.name, "environment": "test", "sealed": "2025-11-26T09:41:00.000Z"}
+    told["journal"] = f"{read.lines} {read.head}"
     seal(folder, {**told, "previous": "none", "signer": "seal@test"}, key=key)
     return folder
 
@@ -153,6 +155,16 @@ def test_todays_rules_may_decide_otherwise(pack: Path, catalogue: Catalogue) -> 
     assert [(one["subject"], one["then"], one["now"]) for one in found] == [("db2", "pass", "fail")]
 
 
+def test_a_replay_says_whether_it_agrees(pack: Path, catalogue: Catalogue) -> None:
+    past = open_pack(pack)
+    assert agreement(rejudged(past, catalogue), past) == (
+        "Replay of 20251126T094000Z: all 4 cells are decided as they were then."
+    )
+    assert agreement(rejudged(past, catalogue, most=1), past) == (
+        "Replay of 20251126T094000Z: 1 of 4 cells are decided otherwise: INFRA-02 db2 pass -> fail."
+    )
+
+
 def test_cells_that_only_one_of_them_has_are_told(pack: Path) -> None:
     past = open_pack(pack)
     assert {(one["subject"], one["now"]) for one in differences([], past.results())} == {
@@ -172,7 +184,7 @@ def test_a_run_without_its_instant_is_judged_as_of_its_newest_evidence(
     tmp_path: Path, environment: Environment, catalogue: Catalogue, key: Path, signers: Path
 ) -> None:
     folder = folder_of_run(tmp_path / "run", environment, catalogue)
-    (folder / "run.json").write_text("{}")
+    (folder / "run.json").write_text(json.dumps({"id": "run", "environment": "test"}))
     assert open_pack(sealed(folder, key, signers)).now == NOW - 60
 
 
@@ -186,7 +198,7 @@ def test_a_run_without_its_instant_is_judged_as_of_its_newest_evidence(
         ("results.jsonl", '"fail"', '"pass"'),
         ("waivers.json", '"web1"', '"web2"'),
         ("environment.json", '"test"', '"best"'),
-        ("rules/checks/infra.py", "<=", ">="),
+        ("rules/checks/counted.py", "<=", ">="),
         ("MANIFEST", "seal@test", "seal@best"),
     ],
 )
@@ -273,20 +285,59 @@ def replayed(pack: Path, signers: Path, port: int, *before: str) -> dict[str, An
     return found
 
 
+EMPTY = ["unshare", "-n"] if os.getuid() == 0 else ["unshare", "-rn"]
+"""What runs a command in a network namespace that has nothing in it, not even a loopback interface that is up."""
+
 EXPECTED = {"INFRA-02 db1": "pass", "INFRA-02 db2": "pass", "INFRA-02 web1": "waived", "INFRA-02 web2": "unknown"}
 
 
 def test_the_rules_of_the_run_decide_the_same_without_any_network(pack: Path, signers: Path) -> None:
     """The peer is the same program outside the namespace, which does see the listening port."""
-    empty = ["unshare", "-n"] if os.getuid() == 0 else ["unshare", "-rn"]
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         port = int(listening.getsockname()[1])
-        here, nowhere = replayed(pack, signers, port), replayed(pack, signers, port, *empty)
+        here, nowhere = replayed(pack, signers, port), replayed(pack, signers, port, *EMPTY)
     assert here == {"statuses": EXPECTED, "differences": [], "network": "yes"}
     assert nowhere == {**here, "network": "[Errno 101] Network is unreachable"}
     open_pack(pack, allowed_signers=signers)
+
+
+def suite(pack: Path, *options: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run the whole suite on a past run, in an empty network namespace."""
+    words = [
+        sys.executable,
+        "-m",
+        "pytest",
+        str(ROOT / "verify"),
+        "-c",
+        str(ROOT / "pyproject.toml"),
+        "--replay",
+        str(pack),
+    ]
+    command = [*EMPTY, *words, "-p", "no:cacheprovider", *options]
+    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=cwd)
+
+
+def test_the_suite_judges_a_past_run_with_its_rules(pack: Path, signers: Path, tmp_path: Path) -> None:
+    reports = tmp_path / "reports"
+    done = suite(
+        pack, *("--rules", "run", "--allowed-signers", str(signers), "--report-dir", str(reports)), cwd=tmp_path
+    )
+    assert done.returncode == 10, done.stdout + done.stderr
+    assert "Replay of 20251126T094000Z: all 4 cells are decided as they were then." in done.stdout
+    (results,) = reports.glob("test/*/results.jsonl")
+    rows = read_results(results).controls[0].rows
+    assert {f"INFRA-02 {row.subject}": row.status for row in rows} == EXPECTED
+    assert (results.parent / "audit.html").stat().st_size > 1000
+    open_pack(pack, allowed_signers=signers)
+
+
+def test_the_suite_refuses_a_broken_pack_with_its_own_code(pack: Path, tmp_path: Path) -> None:
+    (pack / "run.json").write_text("{}")
+    done = suite(pack, cwd=tmp_path)
+    assert done.returncode == 12
+    assert "is not intact: run.json" in done.stdout + done.stderr
 
 
 def test_rules_that_were_imported_are_forgotten(pack: Path, signers: Path) -> None:
@@ -296,11 +347,11 @@ def test_rules_that_were_imported_are_forgotten(pack: Path, signers: Path) -> No
         "old = types.ModuleType('verify.facts.counting'); old.count_of = lambda host: 0\n"
         "sys.modules[old.__name__] = verify.facts.counting = old\n"
         "past = replay.open_pack(Path(sys.argv[1]), allowed_signers=Path(sys.argv[2])); replay.use_rules(past)\n"
-        "from verify.facts.counting import count_of; import verify.checks.infra as new\n"
+        "from verify.facts.counting import count_of; import verify.checks.counted as new\n"
         "print(count_of.__code__.co_filename, new.__file__)\n"
     )
     paths = os.pathsep.join((str(ROOT), str(ROOT / "collections")))
     environment = {**os.environ, "PYTHONPATH": paths}
     command = [sys.executable, "-c", program, str(pack), str(signers)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
-    assert done.stdout.split() == [str(pack / "rules/facts/counting.py"), str(pack / "rules/checks/infra.py")]
+    assert done.stdout.split() == [str(pack / "rules/facts/counting.py"), str(pack / "rules/checks/counted.py")]
