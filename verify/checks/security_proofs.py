@@ -12,8 +12,10 @@ from verify.engine.control import Said, control, expect, not_applicable, unknown
 from verify.engine.evidence import ManualDue
 from verify.facts import admin_trail, doors, encryption
 from verify.facts.grants import verifier
+from verify.facts.host_uses import uses
 from verify.facts.verdicts import span
 
+DAY = 86400.0
 _SSH_OF_THE_PAST = {
     "ciphers": ("3des", "arcfour", "blowfish", "cast128", "-cbc"),
     "macs": ("md5", "sha1", "ripemd", "umac-64"),
@@ -116,15 +118,17 @@ def administration_is_logged(host: Any, bounds: Any) -> Iterator[Said]:
         observed=gaps,
         expected=bounds.gap_max_count,
     )
-    came = admin_trail.logged(host, "sshd", f"for {who} ")
-    yield expect(came, f"the login of {who} is in the journal of {host.name}", observed=came)
+    seen, read = uses(host), host.estate.fact(host.name, "access_uses").collected
+    came = seen.accounts.get(who)
+    yield expect(
+        came is not None and read - came <= DAY, f"the login of {who} is in the journal of {host.name}", observed=came
+    )
     if host.connection.uid != 0:
-        read = host.estate.fact(host.name, "journal_admin").collected
-        used = admin_trail.logged(host, "sudo", "COMMAND=") or 0.0
+        since = read - seen.sudo.get(who, 0.0)
         yield expect(
-            read - used <= bounds.delay_max_s,
+            since <= bounds.delay_max_s,
             f"the use of sudo by {who} a moment ago is in the journal of {host.name}",
-            observed=read - used,
+            observed=since,
             expected=bounds.delay_max_s,
         )
 

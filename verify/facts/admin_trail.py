@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The trail of administration: what sshd and sudo logged on a host, and what of it arrived at the log host.
+"""The trail of administration: what of it arrived at the log host.
 
 PRIVATE to the collection: it can change at any time.
 """
@@ -9,22 +9,15 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Any
 
 from verify.engine.estate import Estate
 from verify.engine.evidence import NoEvidence
 
-__all__ = ["RECEIVERS", "arrived", "logged"]
+__all__ = ["RECEIVERS", "arrived"]
 
 RECEIVERS = "monitoring"
 _PROGRAMS = ("sudo", "sshd", "su")
 _STAMP = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d))\s")
-
-
-def logged(host: Any, program: str, words: str) -> float | None:
-    """Return when a program last logged a line with some words on the host (seconds since the epoch), None for never
-    within the last day."""
-    return max((one.at for one in host.admin_lines if one.program == program and words in one.message), default=None)
 
 
 def arrived(estate: Estate, host: str) -> float:
