@@ -47,14 +47,6 @@ _SOFTWARE = (
         cap=1024 * KIB,
         deadline_s=20,
     ),
-    # Every update that the archives offer, held back or not; read without a lock and without writing apt's cache.
-    HostFact(
-        "updates",
-        "pending updates and the archive that offers each",
-        argv=("/usr/bin/apt", "-qq", "list", "--upgradable"),
-        cap=256 * KIB,
-        deadline_s=60,
-    ),
     HostFact(
         "apt_archives",
         "which archives apt knows, and the date that each was signed",
@@ -192,7 +184,7 @@ _ACCESS = (
         "what the asking account could write",
         argv=(
             *("/usr/bin/find", "/boot", "/etc", "/opt", "/root", "/srv", "/usr", "/var/lib", "/var/backups"),
-            *("-xdev", "-maxdepth", "2", "-writable", "-not", "-type", "l"),
+            *("-xdev", "-maxdepth", "2", "-writable", "-not", "-type", "l", "-not", "-type", "s"),
         ),
         accepts=(0, 1),
         deadline_s=20,
@@ -312,8 +304,21 @@ _TRAIL = (
     ),
 )
 
+# The dearest question comes last: a host that is short of time has answered the others by then.
+_UPDATES = (
+    # Every update that the archives offer, held back or not; read without a lock and without writing apt's cache.
+    HostFact(
+        "updates",
+        "pending updates and the archive that offers each",
+        argv=("/usr/bin/apt", "-qq", "list", "--upgradable"),
+        cap=256 * KIB,
+        deadline_s=60,
+    ),
+)
+
 TABLE: tuple[HostFact, ...] = (
     *(*_IDENTITY, *_SOFTWARE, *_UNITS, *_NETWORK, *_STORAGE, *_ACCESS, *_HARDENING, *_TRAIL),
     *DOORS,
     *SERVICES,
+    *_UPDATES,
 )

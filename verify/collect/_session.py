@@ -15,6 +15,7 @@ import os
 import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from verify.collect._ssh import COMMAND_SENT
@@ -42,10 +43,11 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Deadline of a conversation in seconds, and the most bytes that a host may say."""
+    """Seconds until the first word and for the whole conversation, and the most bytes that a host may say."""
 
     deadline_s: float
     most_bytes: int
+    first_s: float = 30.0
 
 
 class Places:
@@ -96,6 +98,8 @@ async def _converse(
 ) -> None:
     loop = asyncio.get_running_loop()
     silence = loop.call_later(SILENCE_S, place.give_back)
+    # A host that hangs before its first word will not recover: its time is not spent to the end.
+    mute = loop.call_later(limits.first_s, _give_up, process, spoken)
 
     async def all_of_it() -> None:
         await asyncio.gather(
@@ -109,6 +113,7 @@ async def _converse(
         spoken.late = True
     finally:
         silence.cancel()
+        mute.cancel()
         if process.returncode is None:
             await _stop(process)
 
@@ -144,10 +149,18 @@ async def _overhear(process: Process, spoken: Spoken, now: Callable[[], float]) 
             spoken.sent = now()
 
 
+def _give_up(process: Process, spoken: Spoken) -> None:
+    if spoken.first is None:
+        spoken.late = True
+        _kill(process)
+
+
 async def _stop(process: Process) -> None:
     """End a process and what it started (a proxy command), at once."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+    _kill(process)
     await process.wait()
+
+
+def _kill(process: Process) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

@@ -43,7 +43,7 @@ class Options:
     """How hosts are asked: how many at a time, seconds for one host, and the table of what may be asked."""
 
     concurrency: int = 32
-    deadline_s: float = 90.0
+    deadline_s: float = 120.0
     table: Sequence[HostFact] = TABLE
 
     @classmethod
