@@ -26,7 +26,7 @@ def no_runs(world: World) -> None:
 
 @breaker("EOD-01", "the ledger is two weeks old, so no month can be compared", also={"MONITORING-04": LEDGER})
 def young_ledger(world: World) -> None:
-    world.change("ledger", "figures", lambda body: {**body, "first": a_day(14)})
+    world.change("ledger", "figures", lambda body: {**body, "first": at(14 * DAY)})
 
 
 @breaker("EOD-01", "the ledger cannot be read", also={"MONITORING-04": LEDGER})

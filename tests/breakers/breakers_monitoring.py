@@ -109,7 +109,7 @@ def short_rotation(world: World) -> None:
 def hole(world: World) -> None:
     def change(body: Any) -> None:
         figure = body["figures"]["mttr_s"]
-        figure["points"] = [point for point in figure["points"] if point[0] != a_day(5)]
+        figure["points"] = [point for point in figure["points"] if point[0][:10] != a_day(5)]
 
     world.change("ledger", "figures", change)
 
@@ -118,7 +118,7 @@ def hole(world: World) -> None:
 def silent_source(world: World) -> None:
     def change(body: Any) -> None:
         for point in body["figures"]["cost_variance_ratio"]["points"]:
-            if point[0] == a_day(4):
+            if point[0][:10] == a_day(4):
                 point[1:] = [None, "missing"]
 
     world.change("ledger", "figures", change)
@@ -126,7 +126,7 @@ def silent_source(world: World) -> None:
 
 @breaker("MONITORING-04", "the ledger begins three weeks ago", also={"EOD-01": "it compares with a month before"})
 def young_ledger(world: World) -> None:
-    world.change("ledger", "figures", lambda body: {**body, "first": a_day(21)})
+    world.change("ledger", "figures", lambda body: {**body, "first": at(21 * DAY)})
 
 
 @breaker("MONITORING-05", "a deployment belongs to no change on record")

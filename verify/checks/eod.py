@@ -26,6 +26,9 @@ def figures_of_the_day_are_kept_and_compared(estate: Any, bounds: Any) -> Iterat
     past = figures(estate)
     names = figure_names(estate)
     yield expect(names, "key figures are declared", observed=len(names), expected="1 or more")
+    if past.first is None:
+        yield unknown("the ledger holds no run before this one")
+        return
     oldest = calendar.day_of(estate, estate.now - bounds.max_age_s)
     for name in names:
         last = max(past.days(name), default=None)

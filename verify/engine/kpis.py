@@ -17,7 +17,7 @@ from verify.engine.catalogue import Catalogue, bounds_of, load
 from verify.engine.estate import Estate
 from verify.engine.evidence import NotJudged
 
-__all__ = ["MISSING", "Figure", "Sample", "figure", "names", "samples", "words"]
+__all__ = ["MISSING", "Figure", "Sample", "figure", "names", "samples", "with_words", "words"]
 
 MISSING = "missing"
 """Verdict of a figure whose source did not answer; ``unknown`` is one that was measured and decides nothing."""
@@ -104,6 +104,20 @@ def words(estate: Estate, catalogue: Catalogue | None = None) -> dict[str, dict[
         target = getattr(_bounds(estate, one, catalogue), one.bound) if one.bound else None
         found[name] = {"title": title, "unit": one.unit, "better": one.better, "target": target, "note": one.note}
     return found
+
+
+def with_words(history: dict[str, Any], estate: Estate, catalogue: Catalogue | None = None) -> dict[str, Any]:
+    """Return ``history.json`` with the words of each figure and its target of today; one that is declared no more keeps
+    what it had."""
+    known = words(estate, catalogue)
+    told: dict[str, Any] = {name: dict(one) for name, one in history.get("kpi_words", {}).items()}
+    points: dict[str, Any] = dict(history.get("kpis", {}))
+    for name, one in known.items():
+        if name in points:
+            target = one.pop("target")
+            told[name] = one
+            points[name] = [[day, value, target] for day, value, _target in points[name]]
+    return {**history, "kpi_words": told, "kpis": points}
 
 
 def samples(estate: Estate, catalogue: Catalogue | None = None) -> list[Sample]:

@@ -106,6 +106,17 @@ class Ledger:
         measured += [Measured(now.at, one.name, one.unit, one.value, str(one.verdict)) for one in kpis]
         return history(decided, measured)
 
+    def figures(self, environment: str, since: float) -> tuple[float | None, list[Measured]]:
+        """Return when the first run of an environment was, and every figure measured since an instant, oldest first."""
+        run, sample = tables.run.c, tables.kpi_sample.c
+        first = sql.select(sql.func.min(run.at)).where(run.environment == environment)
+        figures = sql.select(run.at, sample.name, sample.unit, sample.value, sample.verdict)
+        figures = figures.join_from(tables.run, tables.kpi_sample)
+        figures = figures.where(run.environment == environment, run.at >= since).order_by(run.at, sample.name)
+        with self._speaking() as connection:
+            begun: float | None = connection.execute(first).scalar()
+            return begun, [Measured(*row) for row in connection.execute(figures)]
+
     # What comes
 
     def append(

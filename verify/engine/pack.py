@@ -23,7 +23,7 @@ from verify.engine.catalogue import Catalogue
 from verify.engine.declared import Environment
 from verify.engine.estate import Estate
 from verify.engine.judge import ControlResult
-from verify.engine.kpis import samples
+from verify.engine.kpis import samples, with_words
 from verify.engine.ledger import Ledger
 from verify.engine.results import Results
 from verify.report import notices
@@ -116,14 +116,14 @@ class Finished:
     ) -> list[str]:
         """Write every part, seal the folder, append the run to the ledger, tell people; return the summary's lines."""
         folder, header = self.folder, self.header
-        kpis = samples(self.estate)
+        kpis = samples(self.estate, self.catalogue)
         now = changes.snapshot(header, results)
         compared = changes.compare(
             now, ledger.previous(now), ledger.findings(self.environment.name), expired=review.expired_cells
         )
         _json(folder / RUN, header)
         _json(folder / "changes.json", compared)
-        _json(folder / "history.json", ledger.history(now, kpis))
+        _json(folder / "history.json", with_words(ledger.history(now, kpis), self.estate, self.catalogue))
         _json(folder / "waivers.json", waivers.as_record(given, review))
         _json(folder / "attestations.json", attestations.as_record(self.estate.evidence, self.estate.now))
         replay.keep_rules(folder)

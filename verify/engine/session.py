@@ -11,15 +11,17 @@ PRIVATE to the collection: it can change at any time.
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import verify.checks
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _utc
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from verify.collect import collectors, previous
+from verify.collect import collectors, figures, previous
+from verify.engine import attestations, header, pack, replay, store, waiver_files, waivers
 from verify.engine import environment as environments
-from verify.engine import header, pack, replay, store, waiver_files, waivers
 from verify.engine.catalogue import Catalogue, load
 from verify.engine.control import registered
 from verify.engine.declared import Environment
@@ -33,8 +35,6 @@ from verify.engine.results import Results
 from verify.engine.words import EXIT_BROKEN, GREEN
 
 __all__ = ["Run"]
-
-CHECKS = Path(__file__).resolve().parents[1] / "checks"
 
 
 class Run:
@@ -68,7 +68,7 @@ class Run:
         Raises `OpsError` for everything that is wrong with the command line, the inventory, waivers, the signing key,
         the ledger or, with ``--replay``, the pack.
         """
-        past = replay.open_pack(options.replay, allowed_signers=None) if options.replay else None
+        past = replay.open_pack(options.replay, allowed_signers=options.allowed_signers) if options.replay else None
         folder = replay.use_rules(past) if past and options.rules == "run" else None
         catalogue = load(folder) if folder else load()
         import_checks()
@@ -76,6 +76,8 @@ class Run:
         base = options.report_dir or Path(str(found.variables.get("verify_reports_dir") or cwd / "reports"))
         run = cls(options, found, catalogue, base, past)
         pack.check_signing(found)
+        if past is None:
+            attestations.check(found, catalogue)
         run._ledger = open_ledger(url_of(found, base))
         return run
 
@@ -121,6 +123,8 @@ class Run:
         with store.KeptEvidence(self.folder) as evidence:
             collectors.collect(self.environment, evidence, self.catalogue, forks=self.options.forks, progress=progress)
             previous.collect(self.base, evidence, now=time.time)
+            if self._ledger is not None:
+                figures.collect(self._ledger, self.environment.name, evidence, now=time.time)
         return evidence, time.time()
 
     def judge(self, control_id: str) -> ControlResult:
@@ -157,6 +161,8 @@ class Run:
         done = pack.Finished(self.folder, self.header, self.environment, self.catalogue, self._estate)
         try:
             self.summary = done.write(self.results, self.waivers, review, self._ledger, self._log, code)
+            if self.past:
+                self.summary.append(replay.agreement(self.results, self.past))
         except OpsError as exc:
             self.summary = [f"The pack of this run could not be finished: {exc.message}"]
             return EXIT_BROKEN
@@ -179,5 +185,6 @@ class Run:
 
 def import_checks() -> None:
     """Import every check file, so that its controls are registered."""
-    for path in sorted(CHECKS.glob("[a-z]*.py")):
-        importlib.import_module(f"verify.checks.{path.stem}")
+    for found in pkgutil.iter_modules(verify.checks.__path__):
+        if not found.name.startswith("_"):
+            importlib.import_module(f"verify.checks.{found.name}")

@@ -10,55 +10,59 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from verify.engine.estate import Estate
+from verify.engine.kpis import MISSING
+from verify.facts.calendar import day_of
+from verify.facts.instants import epoch
 
 __all__ = ["Figures", "Point", "figures"]
 
 LEDGER, FIGURES = "ledger", "figures"
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A figure on one day: its value (None where there was nothing to measure) and its verdict."""
+class Point(NamedTuple):
+    """A figure as a run measured it: when, its value (None where there was nothing to measure) and its verdict."""
 
-    day: datetime.date
+    at: float
     value: float | None
     verdict: str
 
-    @property
-    def had(self) -> bool:
-        """Return whether the figure's source answered on that day."""
-        return self.verdict != "missing"
 
-
-@dataclass(frozen=True)
 class Figures:
-    """What the ledger holds: the first day of any run in it, and the points of each figure, the oldest first."""
+    """What the ledger holds: the day of its first run (None: there was none), and the points of each figure.
 
-    first: datetime.date | None
-    points: Mapping[str, tuple[Point, ...]]
+    A day is one of the environment's calendar. A figure was had on a day when any run of that day had an answer.
+    """
+
+    def __init__(self, estate: Estate, first: float | None, points: Mapping[str, tuple[Point, ...]]) -> None:
+        self.first = None if first is None else day_of(estate, first)
+        self._by_day = {
+            name: {day_of(estate, point.at): point for point in found if point.verdict != MISSING}
+            for name, found in points.items()
+        }
 
     def days(self, name: str) -> frozenset[datetime.date]:
         """Return the days on which a figure was had."""
-        return frozenset(point.day for point in self.points.get(name, ()) if point.had)
+        return frozenset(self._by_day.get(name, ()))
 
     def on(self, name: str, day: datetime.date) -> Point | None:
-        """Return a figure of a day, where it was had."""
-        return next((point for point in self.points.get(name, ()) if point.day == day and point.had), None)
+        """Return a figure as it was last had on a day."""
+        return self._by_day.get(name, {}).get(day)
 
 
 def figures(estate: Estate) -> Figures:
     """Return the figures of past runs of this environment."""
-    return estate.read(LEDGER, FIGURES, _parse)
+    first, points = estate.read(LEDGER, FIGURES, _parse)
+    return Figures(estate, first, points)
 
 
-def _parse(text: str) -> Figures:
-    body = json.loads(text)
+def _parse(text: str) -> tuple[float | None, dict[str, tuple[Point, ...]]]:
+    body: Mapping[str, Any] = json.loads(text)
     first = body["first"]
     points = {
-        name: tuple(Point(datetime.date.fromisoformat(day), value, verdict) for day, value, verdict in figure["points"])
+        name: tuple(Point(epoch(at), value, verdict) for at, value, verdict in figure["points"])
         for name, figure in body["figures"].items()
     }
-    return Figures(datetime.date.fromisoformat(first) if first else None, points)
+    return (epoch(first) if first else None), points
