@@ -7,9 +7,10 @@
 
 Checks, and names what differs:
   - each file against MANIFEST: edited, removed, added;
-  - the journal, line by line: edited, removed, added, put in another order;
+  - the journal of a drill or the results of a run, line by line: edited, removed, added, put in another order;
+  - the evidence of a run: bodies that do not fit their digest, facts without their body, results without their facts;
   - the link to the pack before this one, which is expected beside it (--alone: do not look for it; --chain: check
-    all of them, back to the first);
+    all of them, back to the first; --daily: name each day without a pack from the first to this one);
   - the signature of MANIFEST. Give --allowed-signers from a place you trust: a list that lies in the pack was put
     there by whoever made the pack. Likewise run your own copy of this script.
 
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import datetime
 import hashlib
 import json
 import os
@@ -107,44 +109,106 @@ class Pack:
 
     # The journal
 
-    def check_journal(self) -> None:
-        """Follow the chain of the journal; name the first line that does not belong where it stands."""
-        said = self.facts.get("journal", "")
-        path = self.folder / "journal.jsonl"
+    @property
+    def is_run(self) -> bool:
+        """Return whether this is the pack of a verification run; otherwise it is that of a drill."""
+        return bool({"run.json", "results.jsonl"} & set(self.files))
+
+    def check_journal(self) -> list[dict[str, Any]]:
+        """Follow the chain of lines; name the first that does not belong where it stands. Return the good ones."""
+        said, name = self.facts.get("journal", ""), "results.jsonl" if self.is_run else "journal.jsonl"
+        entries: list[dict[str, Any]] = []
         if said == "none":
-            return
-        if not path.is_file():
-            self.fault("journal_removed", "journal.jsonl", "The journal is missing.")
-            return
-        lines = path.read_bytes().split(b"\n")
+            return entries
+        if not (self.folder / name).is_file():
+            self.fault("journal_removed", name, f"{name} is missing.")
+            return entries
+        lines = (self.folder / name).read_bytes().split(b"\n")
         if lines.pop() != b"":
-            self.fault("journal_edited", "journal.jsonl", "The last line of the journal is cut short.")
+            self.fault("journal_edited", name, f"The last line of {name} is cut short.")
         previous = GENESIS
         for number, line in enumerate(lines, start=1):
-            wrong, previous = journal_line(line, number, previous)
+            wrong, entry = journal_line(line, number, previous)
             if wrong:
-                self.fault("journal_edited", f"journal.jsonl line {number}", f"Line {number} of the journal {wrong}.")
-                return
+                self.fault("journal_edited", f"{name} line {number}", f"Line {number} of {name} {wrong}.")
+                return entries
+            previous = entry["hash"]
+            entries.append(entry)
         if said != f"{len(lines)} {previous}":
-            self.fault(
-                "journal_short",
-                "journal.jsonl",
-                f"The journal has {len(lines)} lines and ends in {previous[:12]}..., the seal says {said[:80]}.",
-            )
+            ends = f"{name} has {len(lines)} lines and ends in {previous[:12]}..., the seal says {said[:80]}."
+            self.fault("journal_short", name, ends)
+        return entries
 
     def check_record(self) -> None:
-        """The record must tell of this very drill."""
-        path = self.folder / "drill.json"
-        if "drill.json" not in self.files or not path.is_file():
+        """The record must tell of this very drill or run."""
+        name = "run.json" if self.is_run else "drill.json"
+        path = self.folder / name
+        if name not in self.files or not path.is_file():
             return
         try:
             record = json.loads(path.read_bytes())
             told = (record["id"], record["environment"])
         except (ValueError, KeyError, TypeError):
-            self.fault("record_malformed", "drill.json", "drill.json is not the record of a drill.")
+            self.fault("record_malformed", name, f"{name} is not the record of a drill or run.")
             return
         if told != (self.facts.get("id"), self.facts.get("environment")):
-            self.fault("record_foreign", "drill.json", f"drill.json tells of another drill: {told[0]} in {told[1]}.")
+            self.fault("record_foreign", name, f"{name} tells of another one: {told[0]} in {told[1]}.")
+
+    # The results of a run and their evidence
+
+    def check_results(self, entries: list[dict[str, Any]]) -> None:
+        """The results must be of this run, add up, and rest on evidence that is there."""
+        first, last = (entries[0], entries[-1]) if entries else ({}, {})
+        told = (first.get("event"), first.get("id"), first.get("environment"))
+        if told != ("run", self.facts.get("id"), self.facts.get("environment")):
+            self.fault("results_foreign", "results.jsonl", "results.jsonl does not begin with the header of this run.")
+        rows = [row for entry in entries if entry.get("event") == "control" for row in entry.get("rows", [])]
+        if last.get("event") != "close":
+            self.notes.append("INCOMPLETE: this run did not come to its end.")
+        elif last.get("decided") != len(rows):
+            text = f"results.jsonl holds {len(rows)} results, its last line says {last.get('decided')}."
+            self.fault("results_short", "results.jsonl", text)
+        facts = self.check_evidence()
+        lost = sorted({key for row in rows for key in row.get("evidence", [])} - facts)
+        for key in lost[:20]:
+            self.fault("evidence_missing", key, f"A result rests on {key}, which the index of the evidence lacks.")
+
+    def check_evidence(self) -> set[str]:
+        """Compare bodies with their digests and facts with their bodies; return the names of the facts."""
+        bodies: dict[str, int] = {}
+        for number, row in self.json_lines("evidence/blobs.jsonl"):
+            digest, body = str(row["digest"]), row.get("body")
+            where = f"evidence/blobs.jsonl line {number}"
+            data = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else b""
+            if not isinstance(body, str) or hashlib.sha256(data).hexdigest() != digest:
+                self.fault("evidence_edited", where, f"The body of {where} does not fit its digest {digest[:12]}...")
+            if digest in bodies:
+                self.fault("evidence_added", where, f"{where} repeats the body of line {bodies[digest]}.")
+            bodies[digest] = number
+        facts, used = set(), set()
+        for number, row in self.json_lines("evidence/index.jsonl"):
+            facts.add(f"{row.get('subject')}/{row.get('name')}")
+            used.add(row["digest"])
+            if row["digest"] is not None and row["digest"] not in bodies:
+                where, named = f"evidence/index.jsonl line {number}", str(row["digest"])[:12]
+                self.fault("evidence_missing", where, f"{where} names the body {named}..., which is not there.")
+        for digest in set(bodies) - used:
+            where = f"evidence/blobs.jsonl line {bodies[digest]}"
+            self.fault("evidence_added", where, f"{where} is a body that no fact of the index names.")
+        return facts
+
+    def json_lines(self, name: str) -> list[tuple[int, dict[str, Any]]]:
+        """Return number and content of the lines of a file; one that is no evidence is a fault."""
+        found: list[tuple[int, dict[str, Any]]] = []
+        path = self.folder / name
+        lines = path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
+        for number, line in enumerate(lines, start=1):
+            try:
+                row = json.loads(line.decode("utf-8"))
+                found.append((number, {**row, "digest": row["digest"]}))
+            except (ValueError, KeyError, TypeError):
+                self.fault("evidence_edited", f"{name} line {number}", f"Line {number} of {name} is no evidence.")
+        return found
 
     # The pack before this one
 
@@ -222,9 +286,7 @@ def armoured(text: bytes) -> bool:
     return exact and all(len(line) == 70 for line in body[:-1])
 
 
-def check(
-    folder: Path, *, allowed_signers: Path | None = None, alone: bool = False
-) -> tuple[Pack, str, Path | None]:
+def check(folder: Path, *, allowed_signers: Path | None = None, alone: bool = False) -> tuple[Pack, str, Path | None]:
     """Check one pack and return (pack, command that verifies its signature, folder of the pack before it)."""
     pack = Pack(folder)
     pack.read_manifest()
@@ -232,8 +294,10 @@ def check(
     before: Path | None = None
     if pack.manifest:
         pack.check_files()
-        pack.check_journal()
+        entries = pack.check_journal()
         pack.check_record()
+        if pack.is_run:
+            pack.check_results(entries)
         before = None if alone else pack.check_previous()
         command = pack.check_signature(allowed_signers)
     if alone:
@@ -241,8 +305,8 @@ def check(
     return pack, command, before
 
 
-def journal_line(line: bytes, number: int, previous: str) -> tuple[str, str]:
-    """Return what is wrong with a line of the journal (or nothing) and its hash."""
+def journal_line(line: bytes, number: int, previous: str) -> tuple[str, dict[str, Any]]:
+    """Return what is wrong with a chained line (or nothing) and what it holds."""
     try:
         entry = json.loads(line.decode("utf-8"))
         claimed = entry.pop("hash")
@@ -250,12 +314,12 @@ def journal_line(line: bytes, number: int, previous: str) -> tuple[str, str]:
         entry["hash"] = claimed
         same = canonical(entry) == line
     except (ValueError, KeyError, TypeError, AttributeError):
-        return "is not a journal line", previous
+        return "is not a chained line", {}
     if claimed != computed or not same:
-        return "does not match its own hash: it was edited", claimed
+        return "does not match its own hash: it was edited", entry
     if entry.get("prev") != previous or entry.get("seq") != number:
-        return f"does not follow line {number - 1}: lines were removed, added or put in another order", claimed
-    return "", claimed
+        return f"does not follow line {number - 1}: lines were removed, added or put in another order", entry
+    return "", entry
 
 
 def canonical(value: Any) -> bytes:
@@ -301,11 +365,25 @@ def outside_chain(seen: list[Pack]) -> list[dict[str, str]]:
     ]
 
 
+def days_without(folder: Path) -> list[dict[str, str]]:
+    """Return a fault for each day without a sealed pack, from the first one beside this pack to this one."""
+    sealed = {sealed_at(pack)[:10] for pack in [folder, *sealed_beside(folder)]}
+    last = sealed_at(folder)[:10]
+    days = sorted(day for day in sealed if re.fullmatch(r"\d{4}-\d\d-\d\d", day) and day <= last)
+    found, day = [], datetime.date.fromisoformat(days[0]) if days else datetime.date.max
+    while days and day.isoformat() < last:
+        if day.isoformat() not in sealed:
+            text = f"There is no pack of {day.isoformat()}, between {days[0]} and {last}."
+            found.append({"code": "missing_day", "subject": day.isoformat(), "text": text})
+        day += datetime.timedelta(days=1)
+    return found
+
+
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Check what was asked for; return the report."""
     folder = Path(options.pack).resolve()
     if not folder.is_dir():
-        raise CannotCheck(f"There is no pack at {options.pack}; give the folder of a drill.")
+        raise CannotCheck(f"There is no pack at {options.pack}; give the folder of a drill or a run.")
     signers = Path(options.allowed_signers).resolve() if options.allowed_signers else None
     seen: list[Pack] = []
     commands: list[str] = []
@@ -318,6 +396,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         current = before if options.chain else None
     if options.chain and seen[0].manifest:
         extra = outside_chain(seen)
+    if getattr(options, "daily", False) and seen[0].manifest:
+        extra += days_without(folder)
     faults = [{"pack": pack.folder.name, **fault} for pack in seen for fault in pack.faults]
     faults += [{"pack": fault["subject"], **fault} for fault in extra]
     return {
@@ -345,16 +425,22 @@ def tell(report: dict[str, Any]) -> None:
         print(f"The signature by hand: {report['command']}")
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Return the exit code."""
+def arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return the command line, read."""
     parser = argparse.ArgumentParser(description="Check that nobody has touched a sealed pack.")
     here = os.path.dirname(os.path.abspath(__file__))
     parser.add_argument("pack", nargs="?", default=here, help="the folder of a pack")
     parser.add_argument("--allowed-signers", help="who may sign, from a place you trust")
     parser.add_argument("--chain", action="store_true", help="check all packs before this one too")
+    parser.add_argument("--daily", action="store_true", help="name each day without a pack, from the first to this one")
     parser.add_argument("--alone", action="store_true", help="do not look for the pack before this one")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    options = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Return the exit code."""
+    options = arguments(argv)
     try:
         report = run(options)
     except (CannotCheck, OSError) as exc:

@@ -171,7 +171,13 @@ class ReportData:
         if known is not None:
             return known
         text = f"The catalogue of this pack lacks {item_id}."
-        blank = {"severity": "high", "frequency": "daily", "owner": "operations", "method": "test", "sources": ()}
+        blank: dict[str, Any] = {
+            "severity": "high",
+            "frequency": "daily",
+            "owner": "operations",
+            "method": "test",
+            "sources": (),
+        }
         section = item_id.rpartition("-")[0]
         return Item(
             id=item_id, section=section, title=text, objective=text, remedy=Remedy(text), freshness_s=0, **blank

@@ -77,7 +77,7 @@ def _subject(
     }
 
 
-def _findings(cells: list[tuple[str, Row]]) -> list[dict[str, str]]:
+def _findings(cells: list[tuple[str, Row]]) -> list[dict[str, Any]]:
     """Return what is open or waived about a subject; equal sentences of several controls are told once."""
     found: dict[tuple[Status, str], list[tuple[str, str]]] = {}
     for control, row in cells:

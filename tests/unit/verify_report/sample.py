@@ -19,7 +19,6 @@ from verify.engine.judge import finding_id
 from .sample_catalogue import COMMANDS, CONTROLS, GAPS, REMEDIES
 
 BEGAN = datetime.datetime(2026, 11, 26, 8, 30, tzinfo=datetime.UTC)
-EPOCH = BEGAN.timestamp()
 SITES, ROLES = ("fra", "ams"), (("web", 0.55), ("app", 0.3), ("db", 0.08), ("edge", 0.07))
 OTHERS = {
     "asset": ["orders", "ledger", "documents"],
@@ -32,6 +31,11 @@ OTHERS = {
 CANARY = "<script>document.title='owned'</script>\u202egnp.exe \x1b[31mred"
 
 
+def written(moment: datetime.datetime) -> str:
+    """Write an instant as records do."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
 def host_names(count: int) -> list[str]:
     """Return so many names of hosts, over two sites and four roles."""
     names: list[str] = []
@@ -42,11 +46,20 @@ def host_names(count: int) -> list[str]:
 
 
 class Maker:
-    """Makes one run. ``open_share`` is the share of cells that fail."""
+    """Makes one run. ``open_share`` is the share of cells that fail, ``most`` the number of controls."""
 
     def __init__(
-        self, *, hosts: int, seed: int = 7, open_share: float = 0.02, dead: int = 0, hostile: bool = False
+        self,
+        *,
+        hosts: int,
+        seed: int = 7,
+        open_share: float = 0.02,
+        dead: int = 0,
+        hostile: bool = False,
+        began: datetime.datetime = BEGAN,
+        most: int = 1000,
     ) -> None:
+        self.began, self.most = began, most
         self.chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
         self.names = host_names(hosts)
         self.dead = set(self.chance.sample(self.names, dead))
@@ -61,8 +74,10 @@ class Maker:
         key = f"{subject}/{name}"
         if key in self.known:
             return key
-        collected = round(EPOCH + self.chance.uniform(1, 40), 3)
+        collected = round(self.began.timestamp() + self.chance.uniform(1, 40), 3)
         told: dict[str, Any] = {"subject": subject, "name": name, "source": source, "collected": collected}
+        told |= {"rc": None, "digest": None, "size": 0, "kept": 0, "seconds": 0.0, "identity": "", "error": None}
+        told["klass"] = "machine"
         told["command"] = COMMANDS.get(name, f"{name}.jsonl")
         if subject in self.dead:
             told["error"] = f"{subject} gave no answer within 10 s."
@@ -144,7 +159,7 @@ class Maker:
     def write(self, folder: Path, *, complete: bool = True) -> Path:
         """Write the folder of the run and return it."""
         (folder / "evidence").mkdir(parents=True)
-        controls = [self.control(line) for line in CONTROLS]
+        controls = [self.control(line) for line in CONTROLS[: self.most]]
         waivers = self.waive(controls)
         header = self.header(controls)
         lines: list[dict[str, Any]] = [{"event": "run", **header}, *controls]
@@ -172,10 +187,10 @@ class Maker:
         hosts = {"expected": len(self.names), "reached": len(self.names) - len(dead), "unreachable": dead}
         hosts["excluded"] = {"fra-old-001": "being decommissioned, CHG-2211, until 2026-12-15"}
         return {
-            "id": f"{BEGAN:%Y%m%dT%H%M%SZ}",
+            "id": f"{self.began:%Y%m%dT%H%M%SZ}",
             "environment": "prod",
-            "started": "2026-11-26T08:30:00.000Z",
-            "ended": "2026-11-26T08:31:12.480Z",
+            "started": written(self.began),
+            "ended": written(self.began + datetime.timedelta(seconds=72.48)),
             "operator": "",
             "scheduler": "verify-daily.timer",
             "runner": "ops1",
@@ -265,7 +280,7 @@ class Maker:
         names = {row["finding"] for row in [*fresh, *lost]}
         still = [row for row in told if row["finding"] not in names]
         ages = [
-            {**row, "age_s": 86400 * days, "since": f"{BEGAN - datetime.timedelta(days=days):%Y-%m-%dT%H:%M:%S}.000Z"}
+            {**row, "age_s": 86400 * days, "since": written(self.began - datetime.timedelta(days=days))}
             for row, days in ((row, self.chance.choice([1, 1, 2, 5, 12, 33])) for row in still)
         ]
         passing = [(control, row) for control in controls for row in control["rows"] if row["status"] == "pass"]
@@ -279,7 +294,7 @@ class Maker:
                 "status": "pass",
                 "says": row["says"],
             }
-            for control, row in self.chance.sample(passing, 5)
+            for control, row in self.chance.sample(passing, min(5, len(passing)))
         ]
         return {
             "comparable": True,
@@ -300,7 +315,7 @@ class Maker:
             worst[control["item"]] = (
                 control["status"] if control["status"] != "pass" else worst.get(control["item"], "pass")
             )
-        days = [BEGAN.date() - datetime.timedelta(days=back) for back in range(89, 0, -1)]
+        days = [self.began.date() - datetime.timedelta(days=back) for back in range(89, 0, -1)]
         found = {}
         for item, status in worst.items():
             past, now = [], "pass"
@@ -309,12 +324,12 @@ class Maker:
                     now = self.chance.choice(["pass", "pass", "fail", "unknown", "waived", "stale"])
                 if self.chance.random() > 0.02:
                     past.append([day.isoformat(), now])
-            found[item] = [*past, [BEGAN.date().isoformat(), status]]
+            found[item] = [*past, [self.began.date().isoformat(), status]]
         return found
 
     def kpis(self) -> dict[str, list[list[Any]]]:
         """Return figures over 90 days."""
-        days = [BEGAN.date() - datetime.timedelta(days=back) for back in range(89, -1, -1)]
+        days = [self.began.date() - datetime.timedelta(days=back) for back in range(89, -1, -1)]
         found = {}
         for name, (start, step, target) in KPIS.items():
             value, rows = start, []
