@@ -140,9 +140,23 @@ class Alerts:
         start = min((series.start for series in metrics(self._estate).series("alerts_firing")), default=since)
         if since < start - 120:
             raise NoEvidence(f"The history of alerts was asked for {start - since:.0f} s less than is needed.")
+        found += self._begun_just_now(found)
         last = self._estate.now if until is None else until
         wanted = [one for one in found if one.started <= last and (one.ended is None or one.ended > since)]
         return sorted(wanted, key=lambda one: (one.started, one.name))
+
+    def _begun_just_now(self, known: list[Episode]) -> list[Episode]:
+        """Return the alerts that fire now and began after the last point of the history."""
+        open_now = {(one.name, tuple(sorted(one.labels.items()))) for one in known if one.ended is None}
+        found = []
+        for alert in metrics(self._estate).pending_or_firing:
+            labels = {key: value for key, value in alert.labels.items() if key not in _OWN_LABELS}
+            severity = labels.get("severity", "")
+            if alert.state != "firing" or severity == "none" or alert.since is None:
+                continue
+            if (alert.name, tuple(sorted(labels.items()))) not in open_now:
+                found.append(Episode(alert.name, severity, labels, alert.since, None))
+        return found
 
     def answers(self, since: float, until: float | None = None) -> list[Answered]:
         """Return each episode between two instants with what people said of it.

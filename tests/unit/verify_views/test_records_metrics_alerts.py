@@ -262,6 +262,7 @@ def fired(*spans: tuple[str, float, float], **labels: str) -> World:
         for name, since, until in spans
     ]
     world.series("alerts_firing", 60, *rows)
+    world.put("prometheus", "alerts", {"alerts": []})
     return world
 
 
@@ -273,6 +274,23 @@ def test_episodes() -> None:
     assert len(alerts(world.estate).episodes(NOW - 60 * DAY)) == 3
     with pytest.raises(NoEvidence, match="less than is needed"):
         alerts(world.estate).episodes(NOW - 100 * DAY)
+
+
+def test_an_alert_that_began_after_the_last_point_is_an_episode_too() -> None:
+    world = fired(("A", 600, 0), severity="critical", host="db1")
+    rows = [
+        ("A", "firing", "db1", "critical"),
+        ("B", "firing", "db1", "critical"),
+        ("C", "pending", "db1", "critical"),
+        ("Watchdog", "firing", "db1", "none"),
+    ]
+    held = [
+        {"labels": {"alertname": name, "host": host, "severity": severity}, "state": state, "activeAt": at(20)}
+        for name, state, host, severity in rows
+    ]
+    world.put("prometheus", "alerts", {"alerts": held})
+    found = alerts(world.estate).episodes(NOW - DAY)
+    assert [(one.name, round(NOW - one.started), one.ended) for one in found] == [("A", 600, None), ("B", 20, None)]
 
 
 def test_answers_of_people() -> None:
