@@ -89,6 +89,7 @@ SCHEMA: dict[str, Any] = {
         "verify_staging": _TEXT,
         "verify_committers": {"type": "array", "items": _TEXT},
         "verify_commands": {"type": "array", "items": _TEXT},
+        "verify_images": {"type": "array", "items": _TEXT},
         "verify_calendar": {
             "type": "object",
             "properties": {
