@@ -21,8 +21,8 @@ version_added: 0.1.0
 author:
   - ccobservatory operations (@ccobservatory)
 description:
-  - Verification asks hosts a fixed list of questions. This filter returns those that another account than its own has to
-    ask on a host with these groups, each as an argument list and as a rule for a sudoers file.
+  - Verification asks hosts a fixed list of questions. This filter returns those that another account than its own has
+    to ask on a host with these groups, each as an argument list and as a rule for a sudoers file.
 positional: _input
 options:
   _input:

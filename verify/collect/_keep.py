@@ -64,9 +64,8 @@ def _why(visit: Visit, spoken: Spoken, reply: Reply, deadline_s: float) -> str:
     if spoken.flooded:
         return f"{host} said more than it may: the answer was cut off; look at what its commands print."
     if spoken.late and reply.clock is None:
-        return (
-            f"{host} took the connection and then said nothing for {deadline_s:.0f} s: look at its sshd and its load."
-        )
+        waited = spoken.ended - spoken.begun
+        return f"{host} took the connection and then said nothing for {waited:.0f} s: see its sshd and its load."
     if spoken.late:
         return f"{host} did not finish within {deadline_s:.0f} s: see its load, or raise verify_host_deadline_s."
     if reply.clock is not None:

@@ -200,7 +200,7 @@ def admin_lines(text: str) -> list[AdminLine]:
 
 
 _TARGET = re.compile(r"\btarget=\"([^\"]+)\"")
-_LEGACY = re.compile(r"\s@@?\(?[^)]*\)?\[?([\w.-]+)")
+_LEGACY = re.compile(r"\s@@?(?:\([^)]*\))?\[?([\w.-]+(?::[\w:]*:[\w:]*)?)\]?(?::\d+)?(?:;|\s|$)")
 
 
 def forwarding(text: str) -> list[str]:
