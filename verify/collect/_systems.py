@@ -79,10 +79,12 @@ def _prometheus(round_: _Round, settings: Mapping[str, Any], now: float) -> None
 
     def heard(read: Callable[[], Any]) -> Callable[[], tuple[Any, Answer | None]]:
         def whole() -> tuple[Any, Answer | None]:
-            value = read()
-            if server.answer is not None and server.answer.offset_s is not None:
-                offsets.append(server.answer.offset_s)
-            return value, server.answer
+            try:
+                return read(), server.answer
+            finally:
+                # Also of an answer that was refused because its clock is off.
+                if server.answer is not None and server.answer.offset_s is not None:
+                    offsets.append(server.answer.offset_s)
 
         return whole
 
