@@ -63,6 +63,36 @@ def team(world: World) -> None:
 
 
 @golden
+def reviews(world: World) -> None:
+    """The monthly reviews of security and compliance, for three months; what they found is mended."""
+    for number, ago in enumerate((66 * DAY, 36 * DAY, 5 * DAY), start=1):
+        for kind in ("security", "compliance"):
+            found = {
+                "text": "A key without an owner",
+                "owner": "platform A",
+                "due": at(ago - 14 * DAY),
+                "ticket": "OPS-9",
+            }
+            period = {"period_start": at(ago + 31 * DAY), "period_end": at(ago + DAY), "reviewer": "security A"}
+            row = {"id": f"RV-{kind}-{number}", "at": at(ago), "kind": kind, **period, "outcome": "actions"}
+            done = {"done": at(ago - 4 * DAY)}
+            add(world, "review", {**row, "findings": [{**found, **done}]}, signed_by="security A")
+
+
+@golden
+def on_call(world: World) -> None:
+    """Five weeks of shifts without a gap, and the vendor's contact."""
+    shifts = [
+        {"who": who, "from": at((14 - 7 * week) * DAY), "to": at((7 - 7 * week) * DAY), "level": level}
+        for week in range(5)
+        for level, who in ((2, f"on call {'AB'[week % 2]}"), (3, "platform A"), (4, "manager A"), (5, "executive A"))
+    ]
+    add(world, "roster", {"id": "ROSTER-1", "at": at(14 * DAY), "rotation": "primary", "shifts": shifts})
+    contact = {"vendor": "the hosting provider", "service": "site A", "contact": "support.example.com"}
+    add(world, "vendor_contact", {"id": "VENDOR-1", "at": at(40 * DAY), **contact, "confirmed": at(40 * DAY)})
+
+
+@golden
 def reviews_of_documents(world: World) -> None:
     """Each runbook was read again a month ago; its last commit is older than half a year."""
     for page in RUNBOOKS:

@@ -1,0 +1,259 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Faults that the controls of DR have to see: a step that was not taken, too late, unsigned, unproved, or long ago."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from _world import DAY, HOUR, MINUTE, World, breaker
+from golden_drills import ACTIVATION, ACTIVATION_AGO, DRILL, RETURN, change_pack, change_step
+from golden_records import alter, at
+from golden_repositories import RUNBOOKS
+
+# Line of the guide -> a step that carries it out, in the drill and in the activation (None: there is none).
+STEPS: dict[str, tuple[str, str | None]] = {
+    "DR-01": ("detect", "survey"),
+    "DR-02": ("activate_team", "approve"),
+    "DR-03": ("notify", "notify"),
+    "DR-04": ("decide", "fence"),
+    "DR-05": ("restore", "promote"),
+    "DR-06": ("redirect", "redirect"),
+    "DR-07": ("verify", "verify"),
+    "DR-08": ("coordinate", "coordinate"),
+    "DR-09": ("watch", "watch"),
+    "DR-10": ("rejoin", None),
+    "DR-11": ("document", "document"),
+    "DR-12": ("improve", "improve"),
+}
+LATE = {**dict.fromkeys(("DR-01", "DR-02", "DR-03", "DR-04"), 31 * MINUTE)}
+LATE |= dict.fromkeys(("DR-05", "DR-06", "DR-07", "DR-08"), 8 * HOUR + 5 * MINUTE)
+PEOPLE = {"DR-02": "activate_team", "DR-03": "notify", "DR-08": "coordinate", "DR-11": "document", "DR-12": "improve"}
+ALL = tuple(STEPS)
+
+
+def others(item: str, reason: str) -> dict[str, str]:
+    """Return every line but one, with the reason why it is rightly red too."""
+    return {one: reason for one in ALL if one != item}
+
+
+def step_failed(world: World, *, pack: str, step: str) -> None:
+    """Let a step of a pack have failed."""
+    change_step(world, pack, step, status="failed")
+
+
+def step_late(world: World, *, step: str, after: float) -> None:
+    """Let a step of the activation end so many seconds after the declaration (three minutes after its start)."""
+    declared = ACTIVATION_AGO - 3 * MINUTE
+    change_step(world, ACTIVATION, step, started=at(declared - after + 30), ended=at(declared - after))
+
+
+def unsigned(world: World, *, pack: str, step: str) -> None:
+    """Take the signature of a step out."""
+
+    def change(found: dict[str, Any]) -> None:
+        record = found["record"]
+        record["people"] = [person for person in record["people"] if person["step"] != step]
+
+    change_pack(world, pack, change)
+
+
+def stand_in(world: World, *, pack: str, step: str) -> None:
+    """Let a stand-in's key have signed a step."""
+
+    def change(found: dict[str, Any]) -> None:
+        for person in found["record"]["people"]:
+            if person["step"] == step:
+                person["stand_in"] = True
+
+    change_pack(world, pack, change)
+
+
+for _item, (_drilled, _real) in STEPS.items():
+    breaker(_item, f"the newest drill failed at the step {_drilled}")(partial(step_failed, pack=DRILL, step=_drilled))
+    if _real:
+        _name = f"in the last disaster the step {_real} was not done"
+        breaker(_item, _name)(partial(step_failed, pack=ACTIVATION, step=_real))
+    if _real and _item in LATE:
+        _name = f"in the last disaster the step {_real} ended {LATE[_item] / MINUTE:.0f} minutes after the declaration"
+        breaker(_item, _name)(partial(step_late, step=_real, after=LATE[_item]))
+for _item, _step in PEOPLE.items():
+    breaker(_item, "nobody signed the step in the newest drill")(partial(unsigned, pack=DRILL, step=_step))
+    breaker(_item, "a stand-in signed the step in the last disaster")(partial(stand_in, pack=ACTIVATION, step=_step))
+
+
+def in_record(pack: str, how: Callable[[dict[str, Any]], None]) -> Callable[[World], None]:
+    """Return what changes the record of a pack."""
+
+    def put(world: World) -> None:
+        change_pack(world, pack, lambda found: how(found["record"]))
+
+    return put
+
+
+DRILLED = {
+    "AUTOMATION-04.failover": "a drill is how failover is tried",
+    "INFRA-05": "it wants a drill of this quarter",
+    "RELIABILITY-03": "it wants a drill of this quarter",
+}
+
+
+@breaker(
+    "DR-01",
+    "there is no drill and no disaster on record",
+    also=others("DR-01", "nothing was ever exercised") | DRILLED,
+)
+def nothing_was_drilled(world: World) -> None:
+    world.set("runs", "packs", {"packs": []})
+
+
+@breaker(
+    "DR-01",
+    "the last drill is 91 days old and there was no disaster",
+    also=others("DR-01", "the same drill is its exercise") | DRILLED,
+)
+def the_drill_is_old(world: World) -> None:
+    def change(body: Any) -> None:
+        body["packs"] = [pack for pack in body["packs"] if pack["name"] == DRILL]
+        body["packs"][0]["record"] |= {"started": at(91 * DAY + HOUR), "declared": at(91 * DAY), "ended": at(91 * DAY)}
+
+    world.change("runs", "packs", change)
+
+
+@breaker(
+    "DR-01",
+    "what playbooks leave cannot be read",
+    also=others("DR-01", "its evidence lies in the same packs")
+    | DRILLED
+    | {"IAC-01.applied": "the packs say from which tree they ran", "TEAM-03": "the packs say who led a drill"},
+)
+def packs_are_unreadable(world: World) -> None:
+    world.lose("runs", "packs", "The seal of a pack cannot be checked: the verifier failed.")
+
+
+@breaker(
+    "DR-01",
+    "the seal of the newest drill is broken",
+    also=others("DR-01", "the record cannot be trusted") | {"INFRA-05": "it wants a drill whose seal holds"},
+)
+def the_seal_is_broken(world: World) -> None:
+    change_pack(world, DRILL, lambda pack: pack.update(intact=False, faults=["drill.json was edited"]))
+
+
+@breaker("DR-01", "the drill does not say how many writes were lost")
+def nobody_counted(world: World) -> None:
+    in_record(DRILL, lambda record: record["achieved"].update(lost_rows=None))(world)
+
+
+@breaker("DR-01", "what a step of the drill collected has no digest")
+def no_digest(world: World) -> None:
+    change_step(world, DRILL, "prove_backups", digest=None)
+
+
+@breaker("DR-04", "the recovery site was opened without a proof that the old primary is closed")
+def not_fenced(world: World) -> None:
+    in_record(ACTIVATION, lambda record: record.update(fencing=[]))(world)
+
+
+@breaker("DR-04", "one proof of the fence did not hold in the drill")
+def fence_is_open(world: World) -> None:
+    in_record(DRILL, lambda record: record["fencing"][1].update(proved=False))(world)
+
+
+@breaker("DR-05", "the drill does not name the backup that it restored")
+def backup_without_a_name(world: World) -> None:
+    in_record(DRILL, lambda record: record.update(backup=None))(world)
+
+
+@breaker("DR-05", "the drill does not say how old its backup was")
+def backup_without_an_age(world: World) -> None:
+    in_record(DRILL, lambda record: record["backup"].update(age_s=None))(world)
+
+
+@breaker("DR-06", "no client outside wrote after the traffic was moved")
+def nobody_wrote(world: World) -> None:
+    change_step(world, ACTIVATION, "first_write", actor="ansible")
+
+
+@breaker("DR-07", "a check of the data that came back differs")
+def data_differs(world: World) -> None:
+    in_record(DRILL, lambda record: record["integrity"][2].update(result="differs"))(world)
+
+
+@breaker("DR-07", "nothing of what came back was checked in the last disaster")
+def nothing_was_checked(world: World) -> None:
+    in_record(ACTIVATION, lambda record: record.update(integrity=[]))(world)
+
+
+@breaker("DR-07", "the missing writes were not counted in the drill")
+def writes_not_counted(world: World) -> None:
+    in_record(DRILL, lambda record: record["ledger"].update(lost=None))(world)
+
+
+@breaker("DR-09", "the drill did not end in the steady state")
+def not_steady(world: World) -> None:
+    in_record(DRILL, lambda record: record["steady_state"]["after"][0].update(result="differs"))(world)
+
+
+@breaker(
+    "DR-09",
+    "the service was not probed after the last disaster",
+    also={
+        "OPEX-01": "a quarter with a hole in its probes has no availability",
+        "OPEX-01.consistency": "a quarter with a hole in its probes has nothing to compare",
+        "OPEX-03": "a quarter with a hole in its probes has no failures to count",
+    },
+)
+def not_probed(world: World) -> None:
+    def change(body: Any) -> None:
+        for row in body["result"]:
+            row["values"] = [[when, "0" if place < 45 else seen] for place, (when, seen) in enumerate(row["values"])]
+
+    for name in ("probe_seen_daily", "probe_up_daily"):
+        world.change("prometheus", f"query:{name}", change)
+
+
+@breaker("DR-10", "the drill lost writes on its way back")
+def writes_lost_on_return(world: World) -> None:
+    in_record(DRILL, lambda record: record["failback"].update(lost=3))(world)
+
+
+def _no_return(body: Any) -> None:
+    body["packs"] = [pack for pack in body["packs"] if pack["name"] != RETURN]
+
+
+@breaker("DR-10", "nobody plans the return from the last disaster")
+def no_return_planned(world: World) -> None:
+    world.change("runs", "packs", _no_return)
+
+
+@breaker("DR-11", "the report of the last disaster carries no statement of a person")
+def nothing_said(world: World) -> None:
+    def change(record: dict[str, Any]) -> None:
+        for person in record["people"]:
+            if person["step"] == "document":
+                person["statement"] = ""
+
+    in_record(ACTIVATION, change)(world)
+
+
+@breaker("DR-12", "a corrective action of the drill has no owner")
+def action_without_owner(world: World) -> None:
+    in_record(DRILL, lambda record: record["corrective_actions"][0].update(owner=""))(world)
+
+
+@breaker("DR-12", "the page of the recovery was not touched since the last disaster")
+def plan_not_renewed(world: World) -> None:
+    for page in (path for path, name in RUNBOOKS.items() if name in ("dr_drill", "dr_activate")):
+        alter(world, "document_review", f"DOC-{page.rpartition('/')[2]}", reviewed=at(100 * DAY))
+
+
+@breaker("DR-02", "the last disaster left the call of the team out")
+def step_left_out(world: World) -> None:
+    def change(record: dict[str, Any]) -> None:
+        record["steps"] = [step for step in copy.deepcopy(record["steps"]) if step["item"] != "DR-02"]
+
+    in_record(ACTIVATION, change)(world)
