@@ -25,10 +25,10 @@ import yaml
 from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import canonical_json
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import parse_iso
 from verify.engine.catalogue import Catalogue, load
-from verify.engine.control import registered
+from verify.engine.control import Control, registered
 from verify.engine.declared import Declared, Environment, check_variables
 from verify.engine.estate import Estate
-from verify.engine.evidence import Evidence
+from verify.engine.evidence import Evidence, Fact
 from verify.engine.judge import ControlResult, judge
 from verify.engine.words import EvidenceClass
 
@@ -68,6 +68,29 @@ def golden(build: Callable[[World], None]) -> Callable[[World], None]:
     """Mark a function that adds computed green evidence to a world."""
     _GOLDEN.append(build)
     return build
+
+
+EVERYTHING = ("*", "*")
+
+
+class Watched(Evidence):
+    """Evidence that notes what is asked for. Bodies that were parsed in one world are not parsed again in the next."""
+
+    _known: dict[tuple[Any, str], Any] = {}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parsed = self._known
+        self.asked: set[tuple[str, str]] = set()
+
+    def get(self, subject: str, name: str) -> Fact | None:
+        """Return the fact of a subject, and note that it was asked for."""
+        self.asked.add((subject, name))
+        return super().get(subject, name)
+
+    def __iter__(self) -> Iterator[Fact]:
+        self.asked.add(EVERYTHING)
+        return super().__iter__()
 
 
 class World:
@@ -119,10 +142,17 @@ class World:
         """Make a fact this old."""
         self._facts[subject, name]["collected"] = NOW - seconds
 
+    def differs_from(self, other: World) -> frozenset[tuple[str, str]] | None:
+        """Return the keys of the facts that differ; None when what is declared differs: every control may read that."""
+        if self.declared != other.declared:
+            return None
+        keys = set(self._facts) | set(other._facts)
+        return frozenset(key for key in keys if self._facts.get(key) != other._facts.get(key))
+
     def estate(self) -> Estate:
         """Return the estate as checks see it."""
         check_variables(self.variables, where="golden/environment.yml")
-        evidence = Evidence()
+        evidence = Watched()
         for (subject, name), about in self._facts.items():
             rest = {key: value for key, value in about.items() if key != "body"}
             if about["body"] is None:
@@ -179,12 +209,39 @@ def catalogue() -> Catalogue:
 
 
 def results(world: World) -> Iterator[ControlResult]:
-    """Judge every control over a world."""
+    """Judge every control over a world.
+
+    A control that read nothing of what differs from the green world decides as it did there, and is not asked again.
+    """
+    changed = world.differs_from(_built())
+    known = {} if changed is None else _green()
+    estate = world.estate()
+    for control in _controls():
+        result, read = known.get(control.id, (None, frozenset[Any]()))
+        if result is None or changed is None or EVERYTHING in read or read & changed:
+            result = judge(control, catalogue()[control.item], estate)
+        yield result
+
+
+@cache
+def _controls() -> tuple[Control, ...]:
     for path in sorted(CHECKS.glob("[a-z]*.py")):
         importlib.import_module(f"verify.checks.{path.stem}")
-    estate = world.estate()
-    for control in registered():
-        yield judge(control, catalogue()[control.item], estate)
+    return tuple(registered())
+
+
+@cache
+def _green() -> dict[str, tuple[ControlResult, frozenset[tuple[str, str]]]]:
+    """Return what each control decides in the green world, and all that it read for that."""
+    estate = _built().estate()
+    found = {}
+    for control in _controls():
+        watched = estate.evidence
+        assert isinstance(watched, Watched)
+        watched.asked.clear()
+        result = judge(control, catalogue()[control.item], estate)
+        found[control.id] = (result, frozenset(watched.asked))
+    return found
 
 
 @cache

@@ -32,12 +32,13 @@ def test_every_control_has_a_breaker(green: dict[str, list[str]]) -> None:
 
 @pytest.mark.parametrize("one", _world.breakers(), ids=lambda one: f"{one.control}: {one.fault}")
 def test_the_fault_turns_its_control_red_and_no_other(
-    one: _world.Breaker, record_property: pytest.RecordProperty
+    one: _world.Breaker, green: dict[str, list[str]], record_property: pytest.RecordProperty
 ) -> None:
     world = _world.fresh()
     one.put(world)
-    red = {result.control.id: result for result in _world.results(world) if result.status not in GREEN}
-    others = sorted(set(red) - {one.control})
+    red = {result.control.id for result in _world.results(world) if result.status not in GREEN}
+    others = sorted(control for control in red if control != one.control and not green[control])
     record_property("breaker", f"{one.control}\t{one.fault}\t{', '.join(others) or 'nothing'}")
     assert one.control in red
+    assert green[one.control] == []
     assert others == sorted(one.also)
