@@ -68,10 +68,16 @@ def fencing(record: Record) -> dict[str, Any]:
         if copied
         else facts(
             ("Observer saw two writers at once", cell(f"{count(seen)} times" if number(seen) is not None else seen)),
-            ("Observations", figure(count(observer.get("samples")))),
+            ("Witness beside each database", cell(_witnesses(observer))),
         ),
         lead=None if copied else "The new primary is promoted only after all three proofs hold.",
     )
+
+
+def _witnesses(observer: Record) -> str | None:
+    """Write how often each witness looked, ``db1 412 looks, db2 397 looks``."""
+    told = [f"{host} {count(looks)} looks" for host, looks in sorted(part(observer, "hosts").items())]
+    return ", ".join(told) or (f"{count(observer['samples'])} looks" if observer.get("samples") else None)
 
 
 def traffic(record: Record) -> dict[str, Any]:

@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The record of a drill, put together from its journal. Pure: no file is touched here.
 
-The journal holds what each step measured; this module turns it into the phases of the recovery time, the writes that
-were lost, the forecast for the real size and the verdict. Every part that was not measured stays ``None`` and is never
-a zero.
+The journal holds what each step measured; this turns it into the phases of the recovery time, the writes lost, the
+forecast for the real size and the verdict. Every part that was not measured stays ``None`` and is never a zero.
 
 PRIVATE to the collection: it can change at any time.
 """
@@ -24,6 +23,7 @@ __all__ = ["PHASES", "SCHEMA", "assemble", "forecast", "phases_of", "summary_of"
 SCHEMA = "ccobservatory.ops/drill/1"
 
 TEST_TYPES = {"live": "full failover and return", "copy": "isolated copy beside the live environment"}
+_PROVED_BEFORE = ("assess", "prove_backups")
 # Phase of the client-seen recovery time -> step of the journal that carries its deadline.
 PHASES = {
     "detect": "detect",
@@ -95,7 +95,7 @@ def assemble(
         "fencing": results.get("fence", {}).get("fencing", []),
         "traffic": [{**row, "host": row.get("item")} for row in results.get("redirect", {}).get("traffic", [])],
         "steady_state": {
-            "before": results.get("assess", {}).get("steady_state", []),
+            "before": [row for step in _PROVED_BEFORE for row in results.get(step, {}).get("steady_state", [])],
             "after": results.get("steady", {}).get("steady_state", []),
         },
         "failback": _failback(results),
