@@ -13,7 +13,7 @@ from typing import Any
 from verify.report.data import ReportData
 from verify.report.names import anchor
 from verify.report.summary import transitions
-from verify.report.text import age
+from verify.report.text import age, sentence
 
 __all__ = ["change_view"]
 
@@ -39,7 +39,7 @@ def change_view(data: ReportData) -> dict[str, Any]:
     known = _Places(data)
     return {
         "comparable": bool(told.get("comparable")),
-        "reason": told.get("reason") or "There is no earlier run of the same scope to compare with.",
+        "reason": sentence(told.get("reason") or "there is no earlier run of the same scope to compare with"),
         "previous": told.get("previous"),
         "gap": None if told.get("gap_s") is None else age(told["gap_s"]),
         "lists": [_change(name, lists[name], known) for name in _LISTS if lists[name] or _LISTS[name][2]],

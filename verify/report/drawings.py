@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -83,6 +83,7 @@ def kpi_view(name: str, points: Sequence[Sequence[Any]], words: Mapping[str, Any
     better = words.get("better", "")
     return {
         "title": title,
+        "measured": newest is not None,
         "value": quantity(newest[1], unit) if newest else "",
         "day": newest[0] if newest else "",
         "stale": bool(newest and known and newest[0] != known[-1][0]),
@@ -126,14 +127,22 @@ def _trend(points: Sequence[tuple[str, Any, Any]], *, title: str, unit: str, nam
         canvas.line(_LEFT, y(level), _WIDTH - _RIGHT, y(level), "grid")
         canvas.text(_LEFT - 6, y(level) + 4, _short(level, unit, high - low), "tick", anchor="end")
     gap = (_WIDTH - _LEFT - _RIGHT) / max(1, len(points) - 1)
-    for css, column in (("target", 2), ("trend", 1)):
-        for run in _unbroken([(_LEFT + gap * index, point[column]) for index, point in enumerate(points)]):
-            canvas.path([(x, y(value)) for x, value in run], css)
+    aims = {target for _day, _value, target in points if target is not None}
+    if len(aims) == 1 and low <= min(aims) <= high:
+        canvas.line(_LEFT, y(min(aims)), _WIDTH - _RIGHT, y(min(aims)), "target")
+    elif aims:
+        _steps(canvas, [(_LEFT + gap * index, point[2]) for index, point in enumerate(points)], y, "target")
+    _steps(canvas, [(_LEFT + gap * index, point[1]) for index, point in enumerate(points)], y, "trend")
     last = max(index for index, point in enumerate(points) if point[1] is not None)
     canvas.dot(_LEFT + gap * last, y(points[last][1]), 3.5, "dot")
     canvas.text(_LEFT, _HEIGHT - 6, clean(points[0][0]), "tick")
     canvas.text(_WIDTH - _RIGHT, _HEIGHT - 6, clean(points[-1][0]), "tick", anchor="end")
     return canvas.markup()
+
+
+def _steps(canvas: Canvas, points: Sequence[tuple[float, Any]], y: Callable[[float], float], css: str) -> None:
+    for run in _unbroken(points):
+        canvas.path([(x, y(value)) for x, value in run], css)
 
 
 def _scale(values: Sequence[float], targets: Sequence[float], unit: str) -> tuple[float, float]:

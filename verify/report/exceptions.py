@@ -95,7 +95,7 @@ def verify_commands(data: ReportData) -> list[dict[str, str]]:
     """Return the commands that check the pack, with and without code of ours."""
     signer = shlex.quote(str(data.run.get("signer") or "SIGNER"))
     sign = f"ssh-keygen -Y verify -f allowed_signers -I {signer} -n ccobservatory.ops -s MANIFEST.sig < MANIFEST"
-    env = shlex.quote(str(data.run["environment"]))
+    folder = shlex.quote(f"reports/{data.run['environment']}/{data.run['id']}")
     return [
         {
             "what": "All of it, with your own copy of the script and of the list of signers",
@@ -110,6 +110,6 @@ def verify_commands(data: ReportData) -> list[dict[str, str]]:
         },
         {
             "what": "Judge the same evidence again, offline",
-            "line": f"pytest verify/ --replay reports/{env}/{data.run['id']}",
+            "line": f"pytest verify/ --replay {folder}",
         },
     ]

@@ -32,6 +32,7 @@ _RANK = (Status.FAIL, Status.UNKNOWN, Status.STALE, Status.MANUAL_DUE, Status.WA
 _OUTPUTS = 2
 _CLAIMS = 3
 _DIGESTS = 3
+_COMMANDS = 4
 
 
 def control_view(data: ReportData, control: ControlRows, ages: Mapping[str, float]) -> dict[str, Any]:
@@ -93,7 +94,8 @@ def _group(
         "common": len(rows) > 1 and SUBJECT in says,
         "count": counted(len(rows), rows[0].kind),
         "expected": expected,
-        "commands": list(dict.fromkeys((fact.source, fact.command) for fact in facts)),
+        "commands": list(dict.fromkeys((fact.source, fact.command) for fact in facts))[:_COMMANDS],
+        "left": max(0, len({(fact.source, fact.command) for fact in facts}) - _COMMANDS),
         "rows": members,
         "plain": not telling,
         "aged": any(member["age"] for member in members),

@@ -33,49 +33,67 @@ def ages_of(data: ReportData) -> dict[str, float]:
 
 def shared_ids(data: ReportData) -> frozenset[str]:
     """Return the findings whose reason is one of the causes that several controls share."""
-    return frozenset(finding.id for found in _shared(data).values() for finding in found)
+    return frozenset(finding.id for found in _shared(data).values() for finding, _about in found)
 
 
 def causes(data: ReportData) -> list[dict[str, Any]]:
     """Return reasons that leave cells of several controls undecided, such as a host that did not answer."""
-    return [_cause(data, says, found) for says, found in _shared(data).items()]
+    told = [_cause(data, key, found) for key, found in _shared(data).items()]
+    return sorted(told, key=lambda cause: -cause["number"])
 
 
-def _shared(data: ReportData) -> dict[tuple[Status, str], list[Finding]]:
-    found: dict[tuple[Status, str], list[Finding]] = {}
+_Reason = tuple[Status, str]
+
+
+def _shared(data: ReportData) -> dict[_Reason, list[tuple[Finding, str]]]:
+    """Return reasons with their findings, each with the name that its reason is about."""
+    found: dict[_Reason, list[tuple[Finding, str]]] = {}
     for finding in data.open_findings:
         if finding.row.status in (Status.UNKNOWN, Status.STALE):
-            key = (finding.row.status, claim(finding.row.says, finding.row.subject))
-            found.setdefault(key, []).append(finding)
-    return {key: rows for key, rows in found.items() if len({row.control.control for row in rows}) > 1}
+            says, about = _reason(data, finding)
+            found.setdefault((finding.row.status, says), []).append((finding, about))
+    return {key: rows for key, rows in found.items() if len({one.control.control for one, _about in rows}) > 1}
 
 
-def _cause(data: ReportData, key: tuple[Status, str], found: list[Finding]) -> dict[str, Any]:
+def _reason(data: ReportData, finding: Finding) -> tuple[str, str]:
+    """Return a reason with the name taken out that it is about: the subject's, or a host's that was asked about it."""
+    row = finding.row
+    asked = (key.rpartition("/")[0] for key in row.evidence)
+    for name in dict.fromkeys([row.subject, *(one for one in asked if one in data.host_names)]):
+        says = claim(row.says, name)
+        if SUBJECT in says:
+            return says, name
+    return row.says, ""
+
+
+def _cause(data: ReportData, key: _Reason, found: Sequence[tuple[Finding, str]]) -> dict[str, Any]:
     status, says = key
-    subjects = sorted({(finding.row.kind, finding.row.subject) for finding in found}, key=lambda one: natural(one[1]))
-    controls = len({finding.control.control for finding in found})
-    hosts = [name for kind, name in subjects if kind == "host"]
+    about = sorted({name for _finding, name in found if name}, key=natural)
+    hosts = [name for name in about if name in data.host_names]
+    rows = {(finding.row.kind, finding.row.subject) for finding, _name in found}
+    subjects = [("host", name) for name in hosts] if hosts else sorted(rows, key=lambda one: natural(one[1]))
+    kinds = {kind for kind, _name in subjects}
     return {
         "status": WORDS[status],
         "css": CSS[status],
-        "says": says.replace(SUBJECT, subjects[0][1] if len(subjects) == 1 else "Each of them"),
+        "says": says.replace(SUBJECT, subjects[0][1] if len(subjects) == 1 else "each of them"),
         "subjects": [(name, anchor(kind, name)) for kind, name in subjects],
-        "names": ranges(name for _kind, name in subjects),
-        "count": counted(len(subjects), subjects[0][0]),
+        "count": counted(len(subjects), kinds.pop() if len(kinds) == 1 else "subject"),
+        "number": len(found),
         "cells": counted(len(found), "cell"),
-        "controls": counted(controls, "control"),
-        "commands": _ask_again(data, hosts) if hosts else [],
+        "controls": counted(len({finding.control.control for finding, _name in found}), "control"),
+        "commands": _ask_again(data, hosts),
     }
 
 
 def _ask_again(data: ReportData, hosts: Sequence[str]) -> list[dict[str, str]]:
     """Return how to see whether hosts answer, and how to judge them again."""
-    inventory = shlex.quote(_inventory(data))
-    again = " ".join(f"--host {shlex.quote(host)}" for host in hosts)
-    return [
-        {"what": "See whether they answer", "line": f"ansible -i {inventory} {shlex.quote(','.join(hosts))} -m ping"},
-        {"what": "Then test again", "line": f"pytest verify/ --env {_environment(data)} {again}"},
-    ]
+    again = f"pytest verify/ --env {_environment(data)}"
+    if not hosts:
+        return [{"what": "Then test again", "line": again}]
+    again += "".join(f" --host {shlex.quote(host)}" for host in hosts)
+    ping = f"ansible -i {shlex.quote(_inventory(data))} {shlex.quote(','.join(hosts))} -m ping"
+    return [{"what": "See whether they answer", "line": ping}, {"what": "Then test again", "line": again}]
 
 
 def owners(data: ReportData, ages: Mapping[str, float]) -> list[dict[str, Any]]:
@@ -174,4 +192,5 @@ def _inventory(data: ReportData) -> str:
 
 
 def _environment(data: ReportData) -> str:
-    return shlex.quote(str(data.run["environment"]))
+    # The name of the inventory, which several copies of an environment may differ in.
+    return shlex.quote(str(data.run.get("env") or data.run["environment"]))

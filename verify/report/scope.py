@@ -7,7 +7,7 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_words import moment, size
@@ -24,6 +24,7 @@ def run_facts(data: ReportData) -> list[tuple[str, Any]]:
     """Return who ran what, when and from which rules, as pairs of name and value."""
     run = data.run
     clock = (run.get("clock") or {}).get("offset_s")
+    widest, kex = (run.get("clock") or {}).get("widest_s"), run.get("kex")
     inventory = run.get("inventory") or {}
     by = run.get("operator") or run.get("scheduler")
     state = "with changes that are in no commit" if run.get("dirty") else "clean"
@@ -34,14 +35,19 @@ def run_facts(data: ReportData) -> list[tuple[str, Any]]:
         ("Ended", moment(run.get("ended")) if data.complete else "did not come to its end"),
         ("Started by", f"{by} on {run.get('runner')}" if by else run.get("runner")),
         ("Clock of the runner", None if clock is None else f"{clock:+.3f} s from its time source"),
+        ("Clocks of the hosts", None if widest is None else f"at most {widest:.3f} s apart from the runner's"),
         ("Rules", f"collection {run.get('collection_version')}, commit {run.get('commit')}, {state}"),
         ("Inventory", f"{inventory.get('path')}, SHA-256 {inventory.get('digest')}"),
         ("Catalogue", f"{counted(len(data.items), 'item')}, SHA-256 {(run.get('catalogue') or {}).get('digest')}"),
         ("Parameters", value(run.get("parameters") or None) or "none"),
         ("Selection", value(run.get("selection") or None) or "everything"),
-        ("Key exchange", run.get("kex") or None),
+        ("Key exchange", _counted(kex) if isinstance(kex, dict) else kex),
         ("Judged again from", run.get("replay_of") or "its own evidence"),
     ]
+
+
+def _counted(found: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} ({counted(number, 'host')})" for name, number in found.items())
 
 
 def population(data: ReportData) -> dict[str, Any]:

@@ -12,10 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_words import duration
 from verify.engine.words import Status
 from verify.report.data import ReportData
-from verify.report.text import clean, counted, thin
+from verify.report.text import age, clean, counted, thin
 
 __all__ = ["TRANSITIONS", "Answer", "answer", "owner_of", "summary_text", "transitions"]
 
@@ -104,12 +103,13 @@ def summary_text(data: ReportData) -> str:
 
 def _changed(data: ReportData) -> str:
     if not (data.changes or {}).get("comparable"):
-        return f"Not compared: {(data.changes or {}).get('reason') or 'there is no earlier run of the same scope'}."
+        reason = (data.changes or {}).get("reason") or "there is no earlier run of the same scope"
+        return f"Not compared: {str(reason).rstrip('.')}."
     lists = transitions(data)
     told = [f"{len(rows)} {name.replace('_', ' ')}" for name, rows in lists.items() if rows]
     oldest = max((row.get("age_s") or 0 for row in lists["still"]), default=0)
-    age = f" (the oldest for {duration(oldest)})" if oldest else ""
-    return f"Since {(data.changes or {}).get('previous')}: {', '.join(told) or 'no change'}{age}."
+    since = f" (the oldest for {age(oldest)})" if oldest else ""
+    return f"Since {(data.changes or {}).get('previous')}: {', '.join(told) or 'no change'}{since}."
 
 
 def _who(data: ReportData) -> str:

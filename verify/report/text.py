@@ -18,17 +18,8 @@ from verify.engine.evidence import Fact
 from verify.engine.words import Status
 
 __all__ = [
-    "WORDS",
-    "age",
-    "bounds_text",
-    "clean",
-    "counted",
-    "excerpt",
-    "from_epoch",
-    "quantity",
-    "thin",
-    "time_of",
-    "value",
+    *("WORDS", "age", "bounds_text", "clean", "counted", "excerpt", "from_epoch", "quantity", "sentence", "thin"),
+    *("time_of", "value"),
 ]
 
 WORDS = {
@@ -40,7 +31,7 @@ WORDS = {
     Status.NOT_APPLICABLE: "not applicable",
     Status.MANUAL_DUE: "manual due",
 }
-_LINES, _CHARS, _VALUE = 8, 700, 400
+_LINES, _CHARS, _VALUE = 8, 600, 400
 
 
 def clean(text: Any) -> str:
@@ -89,6 +80,12 @@ def age(seconds: float) -> str:
     return f"{seconds / 86_400:.0f} d"
 
 
+def sentence(text: str) -> str:
+    """Return a clause as a sentence."""
+    told = text.strip()
+    return f"{told[:1].upper()}{told[1:]}{'' if told.endswith(('.', '!', '?')) else '.'}"
+
+
 def bounds_text(bounds: Mapping[str, Any]) -> str:
     """Write bounds by the unit that their names end in: ``high: 7 d 0 h``."""
     told = []
@@ -130,6 +127,8 @@ def excerpt(body: str, fact: Fact, seen: Any) -> tuple[str, str]:
             break
     left = len(lines) - len(shown)
     note = f"{counted(len(lines), 'line')}, {words.size(fact.size)}"
+    if size >= _CHARS:
+        note += f"; cut after {_CHARS} characters"
     if left:
         note += f"; lines {start + 1} to {start + len(shown)} shown"
     if fact.kept < fact.size:
