@@ -34,9 +34,10 @@ def uptime(
     """Return availability by probe: the share of expected samples that were up; a missing sample counts as down.
 
     ``interval`` is what it is when every missing sample was down, and when every one was up. The target is met only
-    by the first, missed only by the second, unknown between them and below the floor of coverage. ``excused`` down
-    samples (approved windows) leave the expectation; both figures are kept. Source: the time-based availability of
-    the Google SRE book, chapter 3, with missing data read strictly.
+    by the first, missed only by the second, unknown between them and below the floor of coverage; an unknown one has
+    no value, only the interval, and ``parts.observed`` for what was seen. ``excused`` down samples (approved windows)
+    leave the expectation; both figures are kept. Source: the time-based availability of the
+    Google SRE book, chapter 3, with missing data read strictly.
     """
     if not 0 <= up <= seen or expected < 1 or not 0 <= excused <= max(0, expected - up):
         raise ValueError(f"{up} up of {seen} seen of {expected} expected ({excused} excused) cannot be")
@@ -56,7 +57,8 @@ def uptime(
         says = f"between {percent(low)} and {percent(high)} up: only {percent(coverage, 1)} of the samples were seen"
     return Kpi(
         "uptime",
-        low,
+        # What was not seen has no figure: only its bounds are known.
+        None if verdict == "unknown" else low,
         seen,
         verdict,
         "ratio",
@@ -64,7 +66,12 @@ def uptime(
         says,
         coverage,
         (low, high),
-        {"strict": strict, "excused": excused, "budget_left": 1 - (1 - low) / (1 - target) if target < 1 else None},
+        {
+            "strict": strict,
+            "observed": up / seen if seen else None,
+            "excused": excused,
+            "budget_left": 1 - (1 - low) / (1 - target) if target < 1 else None,
+        },
     )
 
 

@@ -7,7 +7,6 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,7 +18,6 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._kpi import (
     mtbf,
     mttr,
 )
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._kpi_types import Verdict
 from verify.engine.estate import Estate
 from verify.engine.evidence import NoEvidence
 from verify.facts.metrics import metrics
@@ -45,17 +43,8 @@ def available(estate: Estate, service: Any, *, window_s: float, target: float, c
     The target is missed when it is out of reach even if every missing sample was up, and met only when it is reached
     although every missing one was down.
     """
-    kpi = metrics(estate).uptime(probe_of(service), round(window_s / 86400))
-    if kpi.value is None or kpi.interval is None:
-        return kpi
-    low, high = kpi.interval
-    verdict: Verdict = "unknown"
-    if high < target:
-        verdict = "missed"
-    elif low >= target and (kpi.coverage or 0.0) >= coverage:
-        verdict = "met"
-    left = 1 - (1 - low) / (1 - target) if target < 1 else None
-    return dataclasses.replace(kpi, target=target, verdict=verdict, parts={**kpi.parts, "budget_left": left})
+    days = round(window_s / 86400)
+    return metrics(estate).uptime(probe_of(service), days, target=target, coverage_floor=coverage)
 
 
 def outages_of(estate: Estate, service: Any, window_s: float) -> list[Outage]:

@@ -213,10 +213,11 @@ class Metrics:
             raise NoEvidence(f"Nothing probes {instance}.")
         return min(found)
 
-    def uptime(self, instance: str, days: int, *, target: float = 0.999) -> _kpi.Kpi:
+    def uptime(self, instance: str, days: int, *, target: float = 0.999, coverage_floor: float = 0.99) -> _kpi.Kpi:
         """Return the availability of a probed instance over so many days until now."""
         up, seen = (self._sum(f"probe_{what}_daily", instance, days) for what in ("up", "seen"))
-        return _kpi.uptime(up, seen, math.floor(days * DAY_S / self.interval_s(instance)), target=target)
+        expected = math.floor(days * DAY_S / self.interval_s(instance))
+        return _kpi.uptime(up, seen, expected, target=target, coverage_floor=coverage_floor)
 
     def _sum(self, name: str, instance: str, days: int) -> int:
         total = 0.0

@@ -143,6 +143,7 @@ def test_missing_samples_are_down_until_proved_otherwise() -> None:
     found = kpi.uptime(120, 120, 43200)
     assert (found.verdict, found.coverage) == ("unknown", pytest.approx(120 / 43200))
     assert found.interval == (pytest.approx(120 / 43200), 1.0)
+    assert (found.value, found.parts["observed"]) == (None, 1.0)
     # What was down stays down, however little was seen.
     assert kpi.uptime(0, 120, 43200).verdict == "missed"
 
