@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import canonical_json
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import HostFact
-from verify.collect._program import Answer, Reply, read_reply
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_program import Answer, Reply, read_reply
 from verify.collect._session import Spoken
 from verify.collect._ssh import Dial, Handshake, explain, handshake
 from verify.collect.redact import Redactor
@@ -72,12 +72,16 @@ def _why(visit: Visit, spoken: Spoken, reply: Reply, deadline_s: float) -> str:
         return f"{host} broke off in the middle of its answer: see its load and its journal."
     if spoken.stdout:
         return f"{host} printed something else than its answer: a login shell of the account says it; make it silent."
+    if not visit.dial.argv:
+        told = (spoken.stderr.decode("utf-8", "replace").splitlines() or ["nothing"])[-1].strip()[:200]
+        return f"Ansible had no answer from {host} by {visit.dial.address} ({told}): try ansible {host} -m ping."
     return explain(host, visit.dial, bytes(spoken.stderr), spoken.code)
 
 
 def _handshake_of(visit: Visit, spoken: Spoken) -> Handshake:
-    if visit.dial.argv[0] == "/bin/sh":
-        return Handshake("", "local", "")
+    if visit.dial.argv[:1] in ((), ("/bin/sh",)):
+        # Not ssh: whom we spoke with is known by the name under which the connection found it.
+        return Handshake("", visit.dial.address, "")
     return handshake(bytes(spoken.stderr))
 
 

@@ -15,7 +15,7 @@ import resource
 import secrets
 import statistics
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,15 +23,16 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import O
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_commands import TABLE
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_doors import handshakes
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import HostFact, for_host
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_program import COMMAND, SHELL_COMMAND, program
 from verify.collect._keep import CLOCK, CONNECTION, SOURCE, Visit, keep
-from verify.collect._program import COMMAND, SHELL_COMMAND, program
 from verify.collect._session import Limits, Places, Spoken, talk
 from verify.collect._ssh import Dial, ssh_dial
+from verify.collect._through_ansible import through_ansible
 from verify.collect.redact import Redactor, secret_values
 from verify.engine.declared import Declared, Environment
 from verify.engine.evidence import Evidence
 
-__all__ = ["SOURCE", "Options", "about", "collect", "plan"]
+__all__ = ["SOURCE", "Options", "about", "collect", "plan", "redactor", "speak", "visit"]
 
 SSH = ("ssh", "smart", "ansible.builtin.ssh")
 LOCAL = ("local", "ansible.builtin.local")
@@ -89,28 +90,51 @@ def collect(
     chosen = options or Options.of(environment.variables)
     if forks is not None:
         chosen = replace(chosen, concurrency=forks)
-    visits = [_visit(environment, host, chosen, names) for host in environment.hosts.values()]
-    if visits:
-        asyncio.run(_Round(evidence, chosen, _redactor(environment), now, progress).go(visits))
+    visits = []
+    for host in environment.hosts.values():
+        facts = [fact for fact in plan(environment, host, chosen.table) if names is None or fact.name in names]
+        visits.append(visit(environment, host, facts))
+    redact = redactor(environment)
+
+    def kept(one: Visit, spoken: Spoken) -> bool:
+        return keep(evidence, one, spoken, redact, deadline_s=chosen.deadline_s)
+
+    speak([one for one in visits if one.dial.argv], kept, options=chosen, now=now, progress=progress)
+    strange = [one for one in visits if not one.dial.argv]
+    through_ansible(strange, kept, inventory=environment.inventory, forks=chosen.concurrency)
 
 
-def _redactor(environment: Environment) -> Redactor:
-    known = set(secret_values(environment.variables))
+def redactor(environment: Environment) -> Redactor:
+    """Return what takes the secrets of an environment out of bytes."""
+    known = set(environment.secrets) | set(secret_values(environment.variables))
     for host in environment.hosts.values():
         known |= set(secret_values(host.about))
     return Redactor(known)
 
 
-def _visit(environment: Environment, host: Declared, options: Options, names: Collection[str] | None) -> Visit:
-    facts = [fact for fact in plan(environment, host, options.table) if names is None or fact.name in names]
+def visit(environment: Environment, host: Declared, facts: Iterable[HostFact]) -> Visit:
+    """Return how a host is visited to ask these facts; one that only Ansible can dial has no command of its own."""
     connection = str(host.get("ansible_connection", "ssh"))
     if connection in LOCAL:
         dial = Dial(("/bin/sh", "-c"), "this machine", "")
     elif connection in SSH:
         dial = ssh_dial(host.name, host.about, environment.variables)
     else:
-        raise OpsError(f"{host.name} has the connection {connection}; only ssh and local can be asked.")
+        dial = Dial((), f"{connection} of {host.name}", "")
     return Visit(host.name, dial, tuple(facts), secrets.token_hex(8))
+
+
+def speak(
+    visits: Sequence[Visit],
+    kept: Callable[[Visit, Spoken], bool],
+    *,
+    options: Options,
+    now: Callable[[], float],
+    progress: Callable[[str], None],
+) -> None:
+    """Visit hosts, many at a time, and hand over what each said; ``kept`` returns whether that was whole."""
+    if visits:
+        asyncio.run(_Round(kept, options, now, progress).go(visits))
 
 
 class _Round:
@@ -118,13 +142,12 @@ class _Round:
 
     def __init__(
         self,
-        evidence: Evidence,
+        kept: Callable[[Visit, Spoken], bool],
         options: Options,
-        redact: Redactor,
         now: Callable[[], float],
         progress: Callable[[str], None],
     ) -> None:
-        self.evidence, self.options, self.redact, self.now, self.progress = evidence, options, redact, now, progress
+        self.kept, self.options, self.now, self.progress = kept, options, now, progress
         self.answered = 0
 
     async def go(self, visits: Sequence[Visit]) -> None:
@@ -142,7 +165,7 @@ class _Round:
         if spoken.code not in (0, None, 255) and not spoken.stdout:
             # An interpreter that cannot read the program (Python before 3.8) leaves the shell.
             spoken = await self._talk(visit, SHELL_COMMAND)
-        whole = keep(self.evidence, visit, spoken, self.redact, deadline_s=self.options.deadline_s)
+        whole = self.kept(visit, spoken)
         self.answered += whole
         if not whole:
             self.progress(f"hosts: {visit.host} gave no whole answer")

@@ -126,7 +126,7 @@ def test_instants_of_systemd(text: str, instant: float | None) -> None:
 
 def test_sockets() -> None:
     found = {(one.protocol, one.address, one.port): one for one in host_network.sockets(said("sockets"))}
-    assert found["tcp", "0.0.0.0", 22].process == "sshd"
+    assert found["tcp", "::", 22].process == "sshd"
     assert found["tcp", "*", 9090].world
     (own,) = host_network.sockets('tcp LISTEN 0 128 127.0.0.53%lo:53 0.0.0.0:* users:(("resolved",pid=9,fd=3))\n')
     assert (own.loopback, own.world, own.pid) == (True, False, 9)
@@ -154,8 +154,8 @@ def test_disks_count_only_what_holds_data() -> None:
 
 def test_encryption_is_inherited_by_what_lies_on_it() -> None:
     text = (
-        '{"blockdevices": [{"name": "sda", "type": "disk", "size": 9, "fstype": null, "mountpoints": [null], "children":'
-        '[{"name": "sda1", "type": "part", "size": 1, "fstype": "ext4", "mountpoints": ["/boot"]},'
+        '{"blockdevices": [{"name": "sda", "type": "disk", "size": 9, "fstype": null, "mountpoints": [null], '
+        '"children": [{"name": "sda1", "type": "part", "size": 1, "fstype": "ext4", "mountpoints": ["/boot"]},'
         '{"name": "sda2", "type": "part", "size": 8, "fstype": "crypto_LUKS", "mountpoints": [null], "children":'
         '[{"name": "root", "type": "crypt", "size": 8, "fstype": "ext4", "mountpoints": ["/"]}]}]}]}'
     )

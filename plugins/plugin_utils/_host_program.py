@@ -79,7 +79,7 @@ def _shell_line(fact: HostFact) -> str:
 @cache
 def _shell_source() -> str:
     """Return the shell program without the lines that only a reader of the repository needs."""
-    lines = (HERE / "_on_host.sh").read_text(encoding="utf-8").splitlines()
+    lines = (HERE / "templates" / "on_host.shell").read_text(encoding="utf-8").splitlines()
     return "\n".join(line for line in lines if line.strip() and not line.lstrip().startswith("#"))
 
 

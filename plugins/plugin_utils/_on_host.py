@@ -4,7 +4,7 @@
 
 ``TOKEN``, a random word that begins each line of the frame, and ``PLAN`` are set before ``main`` is called; an entry of
 the plan holds name, account, deadline in seconds, cap in bytes, words, and whether the one word is a file to read.
-Needs Python 3.8; few imports, because they are most of the cost. `_on_host.sh` does the same without Python.
+Needs Python 3.8; few imports, because they are most of the cost. `templates/on_host.shell` does it without Python.
 """
 
 from __future__ import annotations

@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import HostFact
-from verify.collect._program import COMMAND, SHELL_COMMAND, Reply, program, read_reply
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_program import (
+    COMMAND,
+    SHELL_COMMAND,
+    Reply,
+    program,
+    read_reply,
+)
 
 TOKEN = "t0ken"
 BOTH = pytest.mark.parametrize("command", [COMMAND, SHELL_COMMAND], ids=["python", "shell"])

@@ -1,0 +1,77 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ask a host for evidence over its connection. Documented in plugins/modules/evidence.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_commands import TABLE
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import HostFact, for_host
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_program import COMMAND, program, read_reply
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "dest": {"type": "path", "required": True},
+    "facts": {"type": "list", "elements": "str"},
+}
+
+
+class ActionModule(ActionBase):
+    """Sends the program of the questions by one exec and writes what the host said to a file on the controller."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return ``answered``, the names of the facts that the host answered."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _unused, args = self.validate_argument_spec(argument_spec=ARGUMENTS)
+        try:
+            facts = chosen(args["facts"], task_vars or {})
+        except OpsError as exc:
+            return {**result, "failed": True, "msg": exc.message}
+        token, began = secrets.token_hex(8), time.time()
+        said = self._ask(program(facts, token))
+        row = {
+            "token": token,
+            "began": began,
+            "ended": time.time(),
+            "rc": said["rc"],
+            "stdout": said["stdout"],
+            "stderr": said["stderr"],
+        }
+        handle = os.open(args["dest"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            json.dump(row, stream)
+        reply = read_reply(said["stdout"].encode("utf-8", "surrogateescape"), token)
+        if not reply.complete:
+            told = (said["stderr"].strip().splitlines() or ["it said nothing"])[-1]
+            return {**result, "failed": True, "msg": f"The host did not answer to the end: {told}"}
+        return {**result, "changed": False, "answered": sorted(reply.answers)}
+
+    def _ask(self, text: bytes) -> dict[str, Any]:
+        """Send the program on standard input; as the command itself where the connection hands no input over."""
+        if self._connection.has_pipelining:
+            said: dict[str, Any] = self._low_level_execute_command(COMMAND, in_data=text, sudoable=False)
+        else:
+            said = self._low_level_execute_command(text.decode(), sudoable=False)
+        return said
+
+
+def chosen(names: list[str] | None, variables: dict[str, Any]) -> list[HostFact]:
+    """Return the questions for a host, all or those named that concern it; `OpsError` for a name that is on no list."""
+    unknown = sorted(set(names or ()) - {fact.name for fact in TABLE})
+    if unknown:
+        raise OpsError(
+            f"{', '.join(unknown)} is not in the list of what may be asked; see plugin_utils/_host_commands."
+        )
+    asked = for_host(TABLE, variables.get("group_names") or [], variables)
+    return [fact for fact in asked if names is None or fact.name in names]

@@ -1,0 +1,47 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: evidence
+short_description: Ask a host for the evidence of the verification
+version_added: 0.1.0
+author:
+  - ccobservatory operations (@ccobservatory)
+description:
+  - Sends one program over the connection of the host and keeps what it answers in a file on the controller. Nothing is
+    written on the host, and one exec is all, whatever is asked.
+  - Only questions of the collection's own list can be asked. Those that need another account go through C(sudo -n).
+  - Verification uses this for hosts that are not reached by ssh; by hand it shows what verification would see.
+  - The file holds what the host said as it said it, so keep it to yourself; verification takes secrets out before it
+    keeps anything.
+extends_documentation_fragment:
+  - ccobservatory.ops.attributes.read_only
+options:
+  dest:
+    description: File on the controller that receives the answer. Its directory must exist.
+    type: path
+    required: true
+  facts:
+    description: Names of the questions to ask. All that concern the groups of the host when left out.
+    type: list
+    elements: str
+"""
+
+EXAMPLES = r"""
+- name: See what the verification would see of sshd
+  ccobservatory.ops.evidence:
+    dest: /tmp/{{ inventory_hostname }}.json
+    facts: [sshd, sockets]
+"""
+
+RETURN = r"""
+answered:
+  description: Names of the questions that the host answered.
+  returned: success
+  type: list
+  elements: str
+  sample: [sockets, sshd]
+"""
