@@ -93,6 +93,7 @@ def _values(estate: Estate, program: Path) -> dict[str, str]:
         "verify_user": VERIFIER,
         "verify_key": text(str(estate.keys / VERIFIER)),
         "verify_public_key": text(f"{public_key(estate.keys / VERIFIER)} {VERIFIER}@{estate.prefix}"),
+        "wheels_dir": text(str(program.resolve().parent.parent / ".cache" / "verify_daily" / "wheels")),
         "people_records": text(str(estate.state / "records")),
         "infrastructure": text(str(estate.state / "repositories" / "infrastructure")),
         "documentation": text(str(estate.state / "repositories" / "documentation")),

@@ -30,6 +30,7 @@ ORDER = (
     "monitoring",
     "file_backup",
     "canary",
+    "verify_daily",
 )
 
 
