@@ -108,6 +108,10 @@ def test_every_task_has_a_name(path: Path) -> None:
 
 @pytest.mark.parametrize("role", ROLES, ids=role_name)
 def test_a_role_never_knows_its_harness(role: Path) -> None:
-    knows = re.compile(r"molecule|pytest|podman|container_name", re.IGNORECASE)
+    # The daily verification is a run of pytest: there it is what the role installs, not who tests it.
+    harness = (
+        "molecule|podman|container_name" if role.name == "verify_daily" else "molecule|pytest|podman|container_name"
+    )
+    knows = re.compile(harness, re.IGNORECASE)
     files = [path for path in role.rglob("*") if path.suffix in {".yml", ".j2", ".py"}]
     assert [file_name(path) for path in files if knows.search(path.read_text(encoding="utf-8"))] == []
