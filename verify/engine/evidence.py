@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import sha256_bytes
@@ -54,7 +54,7 @@ class Fact:
     command line, query or path, ``rc`` its exit code or HTTP status, ``digest`` the SHA-256 of the body, ``size`` the
     bytes that the source had to say and ``kept`` how many of them stand in the body. ``identity`` is the proof of whom
     we spoke with: an SSH host key fingerprint, a TLS certificate, a path. ``error`` is a sentence where there is no
-    body.
+    body. ``key`` is how results refer to the fact: ``subject/name``.
     """
 
     subject: str
@@ -70,11 +70,11 @@ class Fact:
     identity: str = ""
     error: str | None = None
     klass: EvidenceClass = EvidenceClass.MACHINE
+    key: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def key(self) -> str:
-        """Return how results refer to this fact: ``subject/name``."""
-        return f"{self.subject}/{self.name}"
+    def __post_init__(self) -> None:
+        # Made once: tens of controls refer to the same fact.
+        object.__setattr__(self, "key", f"{self.subject}/{self.name}")
 
 
 class Evidence:

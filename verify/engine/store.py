@@ -32,7 +32,7 @@ __all__ = [
 
 ENVIRONMENT = "environment.json"
 _INDEX, _BLOBS = "evidence/index.jsonl", "evidence/blobs.jsonl"
-_FIELDS = tuple(field.name for field in fields(Fact))
+_FIELDS = tuple(field.name for field in fields(Fact) if field.init)
 
 # What checks read of the inventory besides verify_*: which environment this is, and where a host answers.
 _OF_ALL = re.compile(r"^(verify_|ops_environment$|ops_protected$)")
