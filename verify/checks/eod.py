@@ -14,7 +14,7 @@ from verify.facts.figures import names as figure_names
 from verify.facts.history import figures
 from verify.facts.records import everything
 from verify.facts.registers import register
-from verify.facts.verdicts import span
+from verify.facts.verdicts import clock, span
 
 DAY = 86400.0
 
@@ -83,15 +83,23 @@ def the_evening_backup_was_done_in_time(asset: Any, estate: Any, bounds: Any) ->
         yield not_applicable(f"{asset.name} is declared to take no backup at the close of business")
         return
     opened, due = _evening(estate, bounds)
-    began = [one for one in asset.backups if one.started is not None and opened <= one.started <= due]
-    yield expect(began, f"a backup of {asset.name} began in the evening's window", observed=len(began), expected=opened)
+    if asset.backups and all(one.started > due for one in asset.backups):
+        yield unknown(f"the oldest backup of {asset.name} is younger than the last evening, {clock(due)}")
+        return
+    began = [one for one in asset.backups if opened <= one.started <= due]
+    yield expect(
+        began,
+        f"a backup of {asset.name} began in the evening's window",
+        observed=[clock(one.started) for one in asset.backups[-3:]],
+        expected=[clock(opened), clock(due)],
+    )
     for one in began[-1:]:
         yield expect(one.ok, f"the evening's backup {one.label} of {asset.name} has no error", observed=one.ok)
         yield expect(
-            one.stopped is not None and one.stopped <= due,
+            one.stopped <= due,
             f"the evening's backup {one.label} of {asset.name} ended before its window closed",
-            observed=one.stopped,
-            expected=due,
+            observed=clock(one.stopped),
+            expected=clock(due),
         )
         yield expect(
             asset.verified(one), f"the evening's backup {one.label} of {asset.name} passed its integrity check"

@@ -12,7 +12,7 @@ from verify.facts.alerting import answered, watched
 from verify.facts.alerts import alerts
 from verify.facts.metrics import metrics
 from verify.facts.registers import register
-from verify.facts.verdicts import percent, span
+from verify.facts.verdicts import clock, percent, span
 
 DAY = 86400.0
 
@@ -30,7 +30,7 @@ def alerts_of_the_night_are_answered(estate: Any, bounds: Any) -> Iterator[Said]
             answered(one, bounds.ack_max_s) or one.episode.ended is not None,
             f"{one.episode.name} of {one.episode.labels.get('host', estate.name)} was acknowledged within "
             f"{span(bounds.ack_max_s)} or is over",
-            observed={"fired": one.episode.started, "acknowledged": one.acknowledged, "by": one.by},
+            observed={"fired": clock(one.episode.started), "acknowledged": clock(one.acknowledged), "by": one.by},
             expected=f"an answer within {span(bounds.ack_max_s)}",
         )
 

@@ -15,7 +15,7 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._kpi import (
     patch_latency,
 )
 from verify.engine.control import Said, control, expect, not_applicable, unknown
-from verify.facts.availability import available, failures, implied
+from verify.facts.availability import available, failures, implied, seen_of
 from verify.facts.records import everything
 from verify.facts.registers import register
 from verify.facts.remediation import critical_spans, scans_of
@@ -31,7 +31,8 @@ def the_critical_service_was_available(service: Any, estate: Any, bounds: Any) -
     kpi = available(
         estate, service, window_s=bounds.window_s, target=bounds.min_ratio, coverage=bounds.coverage_min_ratio
     )
-    yield judged(kpi, f"{service.name} answered {percent(bounds.min_ratio)} of its probes in {span(bounds.window_s)}")
+    claim = f"{service.name} answered {percent(bounds.min_ratio)} of its probes in {span(bounds.window_s)}"
+    yield judged(kpi, claim, observed=seen_of(kpi))
 
 
 @control("OPEX-01", "consistency")

@@ -11,11 +11,11 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._kpi import Span
 from verify.engine.control import Said, control, expect, not_applicable, unknown
 from verify.facts.alerting import watched
 from verify.facts.alerts import alerts
-from verify.facts.availability import available, incidents_of, unexplained
+from verify.facts.availability import available, incidents_of, seen_of, unexplained
 from verify.facts.findings import each_image, no_critical_open, young_scan
 from verify.facts.registers import register
 from verify.facts.runs import runs
-from verify.facts.verdicts import judged, percent, span
+from verify.facts.verdicts import clock, judged, percent, span
 from verify.facts.vulnerabilities import vulnerabilities
 
 DAY = 86400.0
@@ -30,9 +30,17 @@ def the_service_is_available(service: Any, estate: Any, bounds: Any) -> Iterator
     kpi = available(
         estate, service, window_s=bounds.window_s, target=bounds.min_ratio, coverage=bounds.coverage_min_ratio
     )
+    yield judged(
+        kpi,
+        f"{service.name} answered {percent(bounds.min_ratio)} of its probes in {span(bounds.window_s)}{budget(kpi)}",
+        observed=seen_of(kpi),
+    )
+
+
+def budget(kpi: Any) -> str:
+    """Return what is left of the budget of errors, as the end of a claim; nothing where that is not known."""
     left = kpi.parts.get("budget_left")
-    told = "" if left is None else f", and {max(0.0, left):.0%} of its error budget is left"
-    yield judged(kpi, f"{service.name} answered {percent(bounds.min_ratio)} of its probes{told}")
+    return "" if left is None or kpi.verdict == "unknown" else f", and {max(0.0, left):.0%} of its error budget is left"
 
 
 @control("RELIABILITY-01", "incidents")
@@ -49,7 +57,7 @@ def every_outage_belongs_to_an_incident(service: Any, estate: Any, bounds: Any) 
     yield expect(
         not open_ones,
         f"an incident or window on record covers each of {known} outages of {service.name}",
-        observed=[{"from": one.start, "seconds": one.seconds} for one in open_ones],
+        observed=[{"from": clock(one.start), "seconds": one.seconds} for one in open_ones],
         expected=[],
     )
 

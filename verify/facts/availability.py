@@ -24,7 +24,17 @@ from verify.facts.metrics import metrics
 from verify.facts.records import Record, everything
 from verify.facts.registers import register
 
-__all__ = ["available", "failures", "implied", "in_window", "incidents_of", "observed_s", "outages_of", "unexplained"]
+__all__ = [
+    "available",
+    "failures",
+    "implied",
+    "in_window",
+    "incidents_of",
+    "observed_s",
+    "outages_of",
+    "seen_of",
+    "unexplained",
+]
 
 _SLACK_S = 300.0
 
@@ -45,6 +55,12 @@ def available(estate: Estate, service: Any, *, window_s: float, target: float, c
     """
     days = round(window_s / 86400)
     return metrics(estate).uptime(probe_of(service), days, target=target, coverage_floor=coverage)
+
+
+def seen_of(kpi: Kpi) -> dict[str, float | None]:
+    """Return what can be claimed of an availability: what it is at least and at most, and which share was seen."""
+    low, high = kpi.interval or (None, None)
+    return {"at_least": low, "at_most": high, "seen": kpi.coverage}
 
 
 def outages_of(estate: Estate, service: Any, window_s: float) -> list[Outage]:

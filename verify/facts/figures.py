@@ -10,6 +10,7 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils import _kpi
@@ -41,9 +42,7 @@ DAY = 86400.0
 )
 def availability(service: Any, estate: Estate, bounds: Any) -> Kpi:
     """Return the availability of a service over the month."""
-    return available(
-        estate, service, window_s=bounds.window_s, target=bounds.min_ratio, coverage=bounds.coverage_min_ratio
-    )
+    return _availability(service, estate, bounds)
 
 
 @figure(
@@ -58,9 +57,17 @@ def availability(service: Any, estate: Estate, bounds: Any) -> Kpi:
 )
 def availability_quarter(service: Any, estate: Estate, bounds: Any) -> Kpi:
     """Return the availability of a service over the quarter."""
-    return available(
+    return _availability(service, estate, bounds)
+
+
+def _availability(service: Any, estate: Estate, bounds: Any) -> Kpi:
+    """Return an availability that has a value only where enough of the window was seen: a trend must not show the
+    missing samples of a young history as an outage."""
+    kpi = available(
         estate, service, window_s=bounds.window_s, target=bounds.min_ratio, coverage=bounds.coverage_min_ratio
     )
+    seen = (kpi.coverage or 0.0) >= bounds.coverage_min_ratio
+    return kpi if seen or kpi.verdict != "unknown" else dataclasses.replace(kpi, value=None)
 
 
 @figure(

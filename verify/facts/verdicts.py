@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.ccobservatory.ops.plugins.module_utils import _utc
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils import _kpi_types as _types
 from verify.engine.control import Said, expect, unknown
 
-__all__ = ["judged", "percent", "span"]
+__all__ = ["clock", "judged", "percent", "span"]
 
 
 def judged(kpi: _types.Kpi, claim: str, **about: Any) -> Said:
@@ -24,6 +25,11 @@ def judged(kpi: _types.Kpi, claim: str, **about: Any) -> Said:
     if kpi.verdict == "unknown":
         return unknown(f"Whether {claim} cannot be told: {kpi.says}.", observed=shown["observed"])
     return expect(kpi.verdict == "met", f"{claim} ({kpi.says})", **shown)
+
+
+def clock(moment: float | None) -> str | None:
+    """Return an instant (seconds since the epoch) as people and records write it, in UTC; None for one not said."""
+    return None if moment is None else _utc.iso_ms(_utc.from_epoch(moment))
 
 
 def percent(ratio: float | None) -> str:
