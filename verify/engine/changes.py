@@ -25,7 +25,10 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import from
 from verify.engine.judge import ControlResult, finding_id
 from verify.engine.words import Status
 
-__all__ = ["Before", "Finding", "Key", "Open", "Scope", "Snapshot", "advance", "compare", "differences", "snapshot"]
+__all__ = [
+    *("Before", "Finding", "Key", "Open", "Scope", "Snapshot"),
+    *("advance", "compare", "differences", "flapping_of", "snapshot"),
+]
 
 Key = tuple[str, str, str]
 """Control id, kind and name of the subject: one cell."""
@@ -183,6 +186,12 @@ def turns(history: str, last: int) -> int:
     """Return how often the last states changed between green, bad, unknown and excused."""
     states = history[-last:].translate(_ALIKE)
     return sum(one != other for one, other in itertools.pairwise(states))
+
+
+def flapping_of(variables: Mapping[str, Any]) -> tuple[int, int]:
+    """Return how many changes among how many states flap, as ``verify_flapping`` says: ``{changes: 3, of: 10}``."""
+    said = variables.get("verify_flapping") or {}
+    return int(said.get("changes", FLAPPING[0])), int(said.get("of", FLAPPING[1]))
 
 
 def differences(now: Snapshot, other: Snapshot) -> list[str]:

@@ -24,7 +24,7 @@ from verify.engine.declared import Environment
 from verify.engine.trends import Decided, Measured, history
 from verify.engine.words import Status
 
-__all__ = ["Ledger", "open_ledger", "url_of"]
+__all__ = ["KEEP_DAYS", "Ledger", "open_ledger", "url_of"]
 
 DAY_S = 86_400.0
 KEEP_DAYS = 400

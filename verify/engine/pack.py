@@ -24,7 +24,7 @@ from verify.engine.declared import Environment
 from verify.engine.estate import Estate
 from verify.engine.judge import ControlResult
 from verify.engine.kpis import samples, with_words
-from verify.engine.ledger import Ledger
+from verify.engine.ledger import KEEP_DAYS, Ledger
 from verify.engine.results import Results
 from verify.report import notices
 from verify.report.data import item_row, read_pack
@@ -119,7 +119,9 @@ class Finished:
         kpis = samples(self.estate, self.catalogue)
         now = changes.snapshot(header, results)
         compared = changes.compare(
-            now, ledger.previous(now), ledger.findings(self.environment.name), expired=review.expired_cells
+            *(now, ledger.previous(now), ledger.findings(self.environment.name)),
+            expired=review.expired_cells,
+            flapping=changes.flapping_of(self.environment.variables),
         )
         _json(folder / RUN, header)
         _json(folder / "changes.json", compared)
@@ -131,7 +133,8 @@ class Finished:
         report.write_all(folder)
         manifest = self._seal(log)
         ledger.append(now, header=header, exit_code=code, kpis=kpis, manifest=manifest)
-        ledger.prune(_utc.now().timestamp())
+        keep_days = self.environment.variables.get("verify_ledger_keep_days", KEEP_DAYS)
+        ledger.prune(_utc.now().timestamp(), keep_days=float(keep_days))
         told = (folder / "summary.txt").read_text(encoding="utf-8").splitlines()
         sent = notices.notify(read_pack(folder), self.environment.variables.get("verify_notices") or {})
         return [*told, *review.sentences, *sent, f"report: {folder / 'audit.html'}"]

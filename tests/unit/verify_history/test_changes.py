@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.verify_history.conftest import item_of, nothing, row
-from verify.engine.changes import Before, Finding, Key, Open, Snapshot, advance, compare, snapshot, turns
+from verify.engine.changes import Before, Finding, Key, Open, Snapshot, advance, compare, flapping_of, snapshot, turns
 from verify.engine.control import Control
 from verify.engine.judge import ControlResult, finding_id
 from verify.engine.words import Status
@@ -174,6 +174,11 @@ def test_how_much_flaps_can_be_set(take: Take) -> None:
     key = ("INFRA-02", "host", "web1")
     known = {key: Finding(key, Status.FAIL, "s", NOW, NOW, NOW, NOW, "PF")}
     assert told(compare(today, Before(past), known, flapping=(2, 3)))["flapping"] == ["INFRA-02 web1"]
+
+
+@pytest.mark.parametrize(("said", "taken"), [({}, (3, 10)), ({"verify_flapping": {"changes": 4, "of": 8}}, (4, 8))])
+def test_the_environment_says_what_flaps(said: dict[str, Any], taken: tuple[int, int]) -> None:
+    assert flapping_of(said) == taken
 
 
 # Scope
