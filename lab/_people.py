@@ -35,6 +35,11 @@ def directory(estate: Estate) -> Path:
     return estate.state / "records"
 
 
+def left_by_playbooks(estate: Estate) -> tuple[Path, Path]:
+    """Return where playbooks leave records and sealed drills of the lab; nothing is there before the first run."""
+    return estate.root / "records", estate.root / "reports" / ENVIRONMENT / "drills"
+
+
 def text(moment: Moment) -> str:
     """Write an instant the way records do."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}Z"
@@ -252,6 +257,8 @@ def write(estate: Estate, now: Moment, more: Mapping[str, Sequence[Row]] | None 
 
     ``more`` holds rows by type that come from elsewhere, such as the run of a pipeline; they keep their own ``by``.
     """
+    for folder in left_by_playbooks(estate):
+        folder.mkdir(parents=True, exist_ok=True)
     now = now.replace(microsecond=0)
     whole: dict[str, list[Row]] = {kind: make(now) for kind, make in TABLE.items()}
     for kind, rows in (more or {}).items():

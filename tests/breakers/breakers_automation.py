@@ -49,7 +49,11 @@ def healed_later(world: World) -> None:
     alter(world, "healing", "HEAL-1", MACHINES, ended=at(20 * DAY - 2 * HOUR))
 
 
-@breaker("AUTOMATION-01", "no register of common failures is declared")
+@breaker(
+    "AUTOMATION-01",
+    "no register of common failures is declared",
+    also={"AUTOMATION-01.rules": "the same register names the alerts"},
+)
 def no_failures(world: World) -> None:
     del world.variables["verify_failures"]
 

@@ -265,3 +265,29 @@ def restore_differs(world: World) -> None:
                 row["record"]["result"] = "differs"
 
     world.change(MACHINES, "restore_test", change)
+
+
+@breaker(
+    "CORE-05.baseline", "a host keeps half of the baseline only", also={"INFRA-08": "it judges the same rules a host"}
+)
+def half_a_baseline(world: World) -> None:
+    weaker = {"permitrootlogin": "yes", "passwordauthentication": "yes", "x11forwarding": "yes", "maxauthtries": "20"}
+    weaker |= {"permitemptypasswords": "yes", "logingracetime": "0", "allowtcpforwarding": "yes"}
+    lines = [line for line in world.body("app1", "sshd").splitlines() if line.split()[0] not in weaker]
+    world.set("app1", "sshd", "\n".join([*lines, *(f"{key} {value}" for key, value in weaker.items())]) + "\n")
+
+
+@breaker(
+    "CORE-05",
+    "the scans could not be read",
+    also={
+        "CORE-05.images": "it reads the same scans",
+        "MORNING-05": "it reads the same scans",
+        "MORNING-05.images": "it reads the same scans",
+        "OPEX-05": "it reads the same scans",
+        "RELIABILITY-05": "it reads the same scans",
+        "RELIABILITY-05.images": "it reads the same scans",
+    },
+)
+def scans_unreadable(world: World) -> None:
+    world.lose("records", "vulnerability_scan", "A file of a scanner is cut off.")

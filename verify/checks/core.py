@@ -10,6 +10,7 @@ from typing import Any
 
 from verify.engine.control import Said, control, expect, not_applicable
 from verify.facts.alerts import alerts
+from verify.facts.baseline import judged_rules
 from verify.facts.findings import each_image, young_scan
 from verify.facts.metrics import metrics
 from verify.facts.records import everything
@@ -55,7 +56,10 @@ def infrastructure_code_is_where_it_is_checked(repository: Any) -> Iterator[Said
     """Ask each repository of infrastructure code what its default branch holds: it holds code, and the newest run of
     the pipeline that checks it looked at that very commit and succeeded."""
     if repository.get("kind") != "infrastructure":
-        yield not_applicable(f"{repository.name} holds {repository.get('kind', 'no infrastructure')}", observed="kind")
+        kind, files = repository.get("kind", "of no kind"), len(repository.files)
+        yield not_applicable(
+            f"the {files} files of {repository.name} are {kind}, no infrastructure code", observed=kind
+        )
         return
     files = [path for path in repository.files if path.endswith((".yml", ".yaml", ".tf", ".json", ".j2"))]
     yield expect(files, f"{repository.name} holds infrastructure code", observed=len(files), expected="1 or more")
@@ -205,6 +209,28 @@ def images_are_scanned(estate: Any, bounds: Any) -> Iterator[Said]:
     """Take the newest scan of each image that runs, and ask of it what is asked of a host."""
     age = bounds.scan_max_age_s
     yield from each_image(estate, lambda name, scan: young_scan(name, scan, now=estate.now, max_age_s=age))
+
+
+@control("CORE-05", "baseline")
+def the_baseline_is_applied_everywhere(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Judge the rules of the baseline on every host's evidence: it counts as applied where enough of the rules that
+    concern the host hold, and it has to be applied on all hosts. A host that said nothing is not among them."""
+    hosts = estate.views("host")
+    applied, without = 0, []
+    for host in hosts:
+        concerned = [one for one in judged_rules(host) if one.holds is not None]
+        ratio = sum(bool(one.holds) for one in concerned) / len(concerned) if concerned else 0.0
+        if ratio >= bounds.rules_min_ratio:
+            applied += 1
+        else:
+            without.append(f"{host.name}: {percent(ratio)} of {len(concerned)} rules")
+    yield expect(hosts, f"{estate.name} has hosts", observed=len(hosts), expected="1 or more")
+    yield expect(
+        applied / max(1, len(hosts)) >= bounds.hosts_min_ratio,
+        f"the baseline is applied on {percent(bounds.hosts_min_ratio)} of {len(hosts)} hosts",
+        observed=without or applied,
+        expected=bounds.hosts_min_ratio,
+    )
 
 
 @control("CORE-06")

@@ -68,6 +68,11 @@ def test_somebody_is_on_call_at_each_level_for_two_weeks(now: datetime.datetime)
         assert own[-1][1] >= now + datetime.timedelta(days=14)
 
 
+def test_playbooks_find_a_place_for_what_they_leave(estate: Estate) -> None:
+    _people.write(estate, NOWS[0])
+    assert all(folder.is_dir() and not any(folder.iterdir()) for folder in _people.left_by_playbooks(estate))
+
+
 def test_nothing_that_a_machine_measures_is_made_up() -> None:
     made = {"pipeline_run", "deployment", "vulnerability_scan", "cost", "patch", "exercise", "healing", "drift_check"}
     assert not made & set(_people.TABLE)
