@@ -24,6 +24,7 @@ import yaml
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import canonical_json
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import parse_iso
+from verify import checks
 from verify.engine.catalogue import Catalogue, load
 from verify.engine.control import Control, registered
 from verify.engine.declared import Declared, Environment, check_variables
@@ -34,7 +35,7 @@ from verify.engine.words import EvidenceClass
 
 HERE = Path(__file__).resolve().parent
 GOLDEN = HERE / "golden"
-CHECKS = HERE.parents[1] / "verify" / "checks"
+CHECKS = Path(str(checks.__file__)).parent
 NOW_TEXT = "2026-11-25T08:30:00Z"
 NOW = parse_iso(NOW_TEXT).timestamp()
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -168,7 +169,8 @@ class World:
 
 
 @cache
-def _stored() -> tuple[dict[str, Any], dict[tuple[str, str], str]]:
+def stored() -> tuple[dict[str, Any], dict[tuple[str, str], str]]:
+    """Return what the world declares, and the bodies that are kept in files."""
     declared = yaml.safe_load((GOLDEN / "environment.yml").read_text(encoding="utf-8"))
     bodies: dict[tuple[str, str], str] = {}
     folder = GOLDEN / "evidence"
@@ -184,7 +186,7 @@ def _stored() -> tuple[dict[str, Any], dict[tuple[str, str], str]]:
 @cache
 def _built() -> World:
     _import("golden_*.py")
-    declared, bodies = _stored()
+    declared, bodies = stored()
     world = World(copy.deepcopy(declared), bodies)
     for build in _GOLDEN:
         build(world)
