@@ -103,7 +103,7 @@ class Ledger:
         decided += [
             Decided(now.at, rows.item_of(control), rows.worst_of(counted)) for control, counted in now.counts.items()
         ]
-        measured += [Measured(now.at, one.name, one.unit, one.value, str(one.verdict)) for one in kpis]
+        measured += [Measured(now.at, one.name, one.unit, rows.finite(one.value), str(one.verdict)) for one in kpis]
         return history(decided, measured)
 
     def figures(self, environment: str, since: float) -> tuple[float | None, list[Measured]]:

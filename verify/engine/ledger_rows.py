@@ -8,6 +8,7 @@ PRIVATE to the collection: it can change at any time.
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -22,8 +23,8 @@ from verify.engine.trends import date_of
 from verify.engine.words import Status, worst
 
 __all__ = [
-    *("Figure", "add_populations", "control_row", "figure_row", "findings_of", "follow"),
-    *("item_of", "run_row", "selection_of", "snapshot_of", "worst_of"),
+    *("Figure", "add_populations", "control_row", "figure_row", "findings_of", "finite", "follow"),
+    *("item_of", "run_row", "selection_of", "snapshot_of", "storable", "worst_of"),
 ]
 
 _SETTLED = "P" * 20
@@ -126,7 +127,7 @@ def _finding_row(one: Finding, environment: str) -> dict[str, Any]:
         "subject": subject,
         "id": finding_id(control, kind, subject),
         "state": str(one.state),
-        "says": one.says,
+        "says": storable(one.says),
         "first_seen": one.first_seen,
         "since": one.since,
         "last_seen": one.last_seen,
@@ -172,12 +173,22 @@ def figure_row(one: Figure, at: float) -> dict[str, Any]:
     return {
         "name": one.name,
         "date": date_of(at),
-        "value": one.value,
+        "value": finite(one.value),
         "unit": one.unit,
         "n": one.n,
         "coverage": one.coverage,
         "verdict": str(one.verdict),
     }
+
+
+def storable(text: str) -> str:
+    """Return a text that every database takes: what a host said can hold NUL and bytes that are no UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
+
+
+def finite(value: float | None) -> float | None:
+    """Return a number that JSON can carry; a division by nothing is no figure."""
+    return value if value is None or math.isfinite(value) else None
 
 
 def add_populations(connection: sql.Connection, now: Snapshot) -> None:

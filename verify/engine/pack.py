@@ -92,7 +92,9 @@ def _signing(environment: Environment) -> tuple[Path | None, Path | None]:
 
 
 def _json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    # What a host said can hold bytes that are no UTF-8; they become their escapes and read back as they were.
+    text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False)
+    path.write_bytes(text.encode("utf-8", "backslashreplace") + b"\n")
 
 
 @dataclass

@@ -151,7 +151,7 @@ def write_environment(environment: Environment, folder: Path, *, secrets: Collec
         "excluded": dict(environment.excluded),
     }
     text = json.dumps(kept, sort_keys=True, ensure_ascii=False, indent=1)
-    (folder / ENVIRONMENT).write_text(text + "\n", encoding="utf-8")
+    (folder / ENVIRONMENT).write_bytes(text.encode("utf-8", "backslashreplace") + b"\n")
 
 
 def read_environment(folder: Path) -> Environment:

@@ -190,6 +190,20 @@ def test_other_environments_are_others(ledger: Ledger, taken: Any) -> None:
     assert ledger.findings("test") == {}
 
 
+def test_what_a_host_said_cannot_break_the_ledger(ledger: Ledger, taken: Any) -> None:
+    one = taken(NOW, ONE)
+    key = ("INFRA-02", "host", "web1")
+    hostile = "a\0b \udcff <script> '; DROP TABLE run; --"
+    one.open[key] = one.open[key]._replace(says=hostile)
+    assert put(ledger, one, kpis=[Sample("ratio", float("nan")), Sample("rate", float("inf"))])
+    assert ledger.findings("test")[key].says == "a\\x00b \\udcff <script> '; DROP TABLE run; --"
+    told = ledger.history(taken(NOW + DAY, ONE), [Sample("ratio", float("nan"))])
+    assert told["kpis"] == {
+        "rate": [["2025-11-26", None, None]],
+        "ratio": [["2025-11-26", None, None], ["2025-11-27", None, None]],
+    }
+
+
 def test_history_tells_ninety_days(ledger: Ledger, taken: Any) -> None:
     put(ledger, taken(NOW - 91 * DAY, ONE), kpis=[Sample("mttr_s", 60.0)])
     put(ledger, taken(NOW - 2 * DAY, ONE), kpis=[Sample("mttr_s", 1800.0), Sample("mtbf_s", None, verdict="unknown")])
