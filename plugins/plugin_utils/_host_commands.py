@@ -274,7 +274,8 @@ _TRAIL = (
         "journal_admin",
         "sessions and sudo of the last day",
         argv=(
-            *("/usr/bin/journalctl", "-q", "--no-pager", "-o", "short-unix", "--since", "-1d", "-n", "600"),
+            # The newest first: with --since and without -r, journalctl of Debian 12 counts -n from the oldest on.
+            *("/usr/bin/journalctl", "-q", "--no-pager", "-r", "-o", "short-unix", "--since", "-1d", "-n", "600"),
             *("-t", "sudo", "-t", "sshd", "-t", "su"),
         ),
         user=ROOT,

@@ -186,7 +186,7 @@ _ADMIN = re.compile(r"^(\d+\.\d+) \S+ ([^\s\[:]+)(?:\[\d+\])?: (.*)$")
 
 
 def admin_lines(text: str) -> list[AdminLine]:
-    """Read the journal's lines with seconds in front; a line that goes on is added to the one before."""
+    """Read the journal's lines with seconds in front, oldest first; a line that goes on is added to the one before."""
     found: list[AdminLine] = []
     for line in text.splitlines():
         match = _ADMIN.match(line)
@@ -196,7 +196,7 @@ def admin_lines(text: str) -> list[AdminLine]:
             found[-1] = AdminLine(found[-1].at, found[-1].program, f"{found[-1].message} {line.strip()}")
         elif line.strip() and not line.startswith("-- "):
             raise ValueError(f"this is no line of the journal: {line[:80]!r}")
-    return found
+    return sorted(found, key=lambda one: one.at)
 
 
 _TARGET = re.compile(r"\btarget=\"([^\"]+)\"")
