@@ -113,7 +113,7 @@ def files(world: World) -> None:
         world.set(host, "file_backup_snapshots", _snapshots(host))
         done = [[end - back * DAY, repr(TIMES[0] - back * DAY + 6 * MINUTE)] for back in range(30, -1, -1)]
         proofs.append({"metric": {"host": host, "instance": f"{host}:9100", "job": "node"}, "values": done})
-        name = _snapshots(host)["snapshots"][-1]["short_id"]
+        name = _snapshots(host)["snapshots"][-5]["short_id"]
         test = _proof("restore_test", f"RT-{asset}", asset, name, NOW - 2 * DAY, ["files", "checksums"])
         add(world, "restore_test", test, subject=MACHINES)
     world.set("prometheus", "query:file_backup_success_daily", {**daily, "result": proofs})

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from verify.engine.control import Said, control, expect, unknown
+from verify.engine.control import Said, control, expect, not_applicable, unknown
 from verify.facts.declarations import lines
 from verify.facts.grants import (
     keys_differ,
@@ -101,7 +101,11 @@ def keys_are_those_declared(host: Any, estate: Any, bounds: Any) -> Iterator[Sai
 @control("SECURITY-01", "roles", on="postgresql")
 def database_roles_are_those_declared(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """Ask the database for its roles that can log in or are superusers, and compare them with
-    ``verify_database_roles``."""
+    ``verify_database_roles``. A host whose database does not run has no roles that anybody could use."""
+    running = sorted(name for name, one in host.services.items() if name.startswith("postgresql@") and one.running)
+    if not running:
+        yield not_applicable(f"no database runs on {host.name}", observed=running)
+        return
     roles = host.postgresql["roles"]
     yield expect(roles, f"the database of {host.name} told its roles", observed=len(roles), expected="1 or more")
     declared = {row["name"]: row for row in lines(estate, "verify_database_roles", host.name)}

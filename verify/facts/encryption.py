@@ -42,8 +42,9 @@ def sound_certificate(host: Any, one: Certificate, bounds: Any) -> Iterator[Said
 
 
 def tls_ports(estate: Any, host: Any) -> list[int]:
-    """Return the ports of a host that are declared as TLS."""
-    return sorted({row["port"] for row in ports(estate, host) if row["encrypted"] == "tls"})
+    """Return the ports of a host that are declared as TLS and on which something listens."""
+    open_ = {one.port for one in host.sockets if one.protocol == "tcp"}
+    return sorted({row["port"] for row in ports(estate, host) if row["encrypted"] == "tls"} & open_)
 
 
 def tls_port(host: Any, port: int, bounds: Any) -> Iterator[Said]:
