@@ -19,6 +19,8 @@ from _world import DAY, GOLDEN, HOUR, NOW, World, golden, stored
 from golden_records import add, at
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _utc
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_commands import TABLE
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import for_host
 from verify.facts import host, inventory_page
 
 BORN = NOW - 200 * DAY
@@ -115,6 +117,26 @@ def hardened(world: World) -> None:
         rows = [[*row[:2], private.get(row[0], row[2]), *row[3:]] for row in rows]
         world.set(name, "file_states", "".join("\t".join(row) + "\n" for row in rows))
         world.set(name, "own_root_refused", "", rc=1)
+
+
+@golden
+def sudoers(world: World) -> None:
+    """The account that verifies may ask what the table of questions has for the host, as the role writes it."""
+    for name in world.hosts:
+        groups = [group for group, members in world.groups.items() if name in members]
+        rules = json.loads(world.body(name, "sudoers"))
+        specs = [one for one in rules["User_Specs"] if one["User_List"] != [{"username": "verify"}]]
+        for fact in for_host(TABLE, groups, world.variables):
+            if fact.user:
+                specs.append(_grant("verify", fact.user, " ".join(fact.words)))
+        world.set(name, "sudoers", {**rules, "User_Specs": specs})
+
+
+def _grant(who: str, runas: str, command: str) -> dict[str, Any]:
+    command = re.sub(r"([*?!\[\]\\,:=])", r"\\\1", command)
+    options = [{"authenticate": False}]
+    allowed = {"runasusers": [{"username": runas}], "Options": options, "Commands": [{"command": command}]}
+    return {"User_List": [{"username": who}], "Host_List": [{"hostname": "ALL"}], "Cmnd_Specs": [allowed]}
 
 
 @golden
