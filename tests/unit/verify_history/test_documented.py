@@ -1,0 +1,58 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the page on exceptions shows is what the readers take, and what it counts is what the code says."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import parse_iso
+from verify.engine.attestations import check
+from verify.engine.catalogue import Catalogue
+from verify.engine.changes import FLAPPING
+from verify.engine.control import Control
+from verify.engine.declared import SCHEMA, Environment
+from verify.engine.ledger import KEEP_DAYS
+from verify.engine.waiver_files import MAX_DAYS, load
+from verify.engine.waivers import EXPIRING_S
+
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "exceptions.md").read_text(encoding="utf-8")
+WAIVER, STATEMENT = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+
+
+def test_the_waiver_of_the_page_is_one(
+    tmp_path: Path, controls: dict[str, Control], catalogue: Catalogue, environment: Environment
+) -> None:
+    path = tmp_path / "waivers.yml"
+    path.write_text(WAIVER)
+    now = parse_iso("2026-11-26T08:30:00Z").timestamp()
+    (found,) = load([path], controls=controls, catalogue=catalogue, environment=environment, now=now)
+    assert (found.target, found.names, found.holds(now)) == ("INFRA-02", ("db1",), True)
+
+
+def test_the_statement_of_the_page_is_one(tmp_path: Path, catalogue: Catalogue, environment: Environment) -> None:
+    (tmp_path / "roster.yml").write_text(STATEMENT)
+    variables = {**environment.variables, "verify_attestations_dir": str(tmp_path)}
+    (found,) = check(dataclasses.replace(environment, name="prod", variables=variables), catalogue)
+    assert found["statement"].startswith("I read the roster")
+
+
+@pytest.mark.parametrize(("severity", "days"), MAX_DAYS.items())
+def test_the_page_tells_how_long_a_waiver_may_hold(severity: str, days: int) -> None:
+    assert re.search(rf"{severity} {days}\b", PAGE)
+
+
+def test_the_page_tells_the_other_figures() -> None:
+    assert EXPIRING_S == 14 * 86_400
+    assert "it ends within 14 days" in PAGE
+    assert f"`verify_ledger_keep_days` ({KEEP_DAYS})" in PAGE
+    assert f"`verify_flapping: {{changes: {FLAPPING[0]}, of: {FLAPPING[1]}}}`" in PAGE
+
+
+@pytest.mark.parametrize("variable", sorted(set(re.findall(r"\bverify_[a-z_]+", PAGE))))
+def test_the_page_names_variables_that_are_checked(variable: str) -> None:
+    assert variable in SCHEMA["properties"]
