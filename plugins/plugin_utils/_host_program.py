@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import HostFact
 
-__all__ = ["COMMAND", "SHELL_COMMAND", "Answer", "Reply", "program", "read_reply"]
+__all__ = ["COMMAND", "SHELL_COMMAND", "Answer", "Reply", "program", "question", "read_reply", "shell_preamble"]
 
 HERE = Path(__file__).resolve().parent
 COMMAND = "command -v python3 >/dev/null 2>&1 && exec python3 -IS -W ignore - || exec /bin/sh"
@@ -60,7 +60,7 @@ class Reply:
 def program(facts: Iterable[HostFact], token: str) -> bytes:
     """Return the text for the standard input of a host. Raises ValueError for words that would break its quotes."""
     chosen = list(facts)
-    lines = [f"T={token}", _shell_source(), *(_shell_line(fact) for fact in chosen)]
+    lines = [f"T={token}", shell_preamble(), *(question(fact) for fact in chosen)]
     shell = "\n".join([*lines, "printf '\\n%s Z\\n' \"$T\" >&8", "exit 0", ""])
     if "'''" in shell or any(escape in shell for escape in ("\\x", "\\u", "\\U", "\\N")):
         raise ValueError("the shell program cannot stand inside a Python string")
@@ -71,14 +71,15 @@ def program(facts: Iterable[HostFact], token: str) -> bytes:
     return f"''':'\n{shell}'''\n{_python_source()}\nmain({token!r}, {plan!r})\n".encode()
 
 
-def _shell_line(fact: HostFact) -> str:
+def question(fact: HostFact) -> str:
+    """Return the line by which the shell's half asks one question."""
     kind = "command" if fact.argv else "file"
     return shlex.join(["ask", fact.name, fact.user, str(fact.deadline_s), str(fact.cap), kind, *fact.words])
 
 
 @cache
-def _shell_source() -> str:
-    """Return the shell program without the lines that only a reader of the repository needs."""
+def shell_preamble() -> str:
+    """Return the shell's half without the lines that only a reader of the repository needs; ``T`` is set before it."""
     lines = (HERE / "templates" / "on_host.shell").read_text(encoding="utf-8").splitlines()
     return "\n".join(line for line in lines if line.strip() and not line.lstrip().startswith("#"))
 

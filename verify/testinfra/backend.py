@@ -1,0 +1,117 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The backend ``evidence``: testinfra's ``host`` answers from collected evidence.
+
+`configure` takes the place of every backend that would reach a host by ssh or through Ansible, so that tests written
+for them run unchanged: ``ansible://web``, ``ssh://web1`` and a bare name all mean hosts of the environment.
+
+PRIVATE to the collection: it can change at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import testinfra.backend
+import testinfra.host
+from testinfra.backend.base import BaseBackend, CommandResult
+
+from verify.engine.declared import Environment
+from verify.engine.evidence import Evidence
+from verify.testinfra.store import Store
+
+__all__ = ["EvidenceBackend", "configure", "finish"]
+
+_REPLACED = ("evidence", "ansible", "ssh", "safe-ssh", "paramiko")
+_STASH = pytest.StashKey[tuple[Store, Mapping[str, str], str | None]]()
+
+
+class EvidenceBackend(BaseBackend):
+    """Runs a command by looking up what the host said to it."""
+
+    NAME = "evidence"
+    store: Store | None = None
+
+    def __init__(self, hostname: str, *args: Any, **kwargs: Any) -> None:
+        """``hostname`` is the name in the inventory; settings of other backends are taken and not needed."""
+        super().__init__(hostname, sudo=bool(kwargs.get("sudo")), sudo_user=kwargs.get("sudo_user"))
+        self._encoding = "utf-8"
+
+    @classmethod
+    def get_hosts(cls, host: str | None, **kwargs: Any) -> list[str]:
+        """Return the hosts of the environment that a pattern means; all of them without one.
+
+        Raises `pytest.UsageError` when it means none: a test of nothing proves nothing.
+        """
+        store = cls._store()
+        pattern = "all" if host is None else host.rpartition("@")[2]
+        found = store.matching([pattern])
+        if not found:
+            raise pytest.UsageError(
+                f"The tests name the hosts {pattern!r}, but {store.environment.name} has none of that name or group in "
+                "scope; correct testinfra_hosts or --hosts."
+            )
+        return found
+
+    def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
+        """Return how a command ended. Raises `NoEvidence` for one that was refused or could not be had."""
+        text = self.get_command(command, *args)
+        said = self._store().run(self.hostname, text)
+        return self.result(said.code, text.encode(), said.stdout, said.stderr)
+
+    @classmethod
+    def _store(cls) -> Store:
+        if cls.store is None:
+            raise pytest.UsageError("No environment was read, so there is no evidence; give --env NAME.")
+        return cls.store
+
+
+def _key(environment: Environment) -> str:
+    return f"verify/testinfra/{environment.name}"
+
+
+def _forget_hosts() -> None:
+    """Let testinfra make its hosts anew: it keeps them by name, with the backend of their first use."""
+    testinfra.host.Host._host_cache.clear()
+    testinfra.host.Host._hosts_cache.clear()
+
+
+def configure(config: pytest.Config, environment: Environment, evidence: Evidence, live: bool) -> None:
+    """Let testinfra's tests of this session run on evidence.
+
+    ``live`` allows to ask a host what was not collected yet; without it such a command is refused. What the last run
+    of this environment needed is remembered in pytest's cache and asked ahead by one exec a host.
+    """
+    cache = getattr(config, "cache", None)
+    ahead = (cache.get(_key(environment), None) if cache is not None and live else None) or {}
+    EvidenceBackend.store = Store(environment, evidence, live=live, ahead=ahead)
+    replaced = {name: testinfra.backend.BACKENDS.get(name, "") for name in _REPLACED}
+    for name in _REPLACED:
+        testinfra.backend.BACKENDS[name] = f"{__name__}.{EvidenceBackend.__name__}"
+    _forget_hosts()
+    config.stash[_STASH] = (EvidenceBackend.store, replaced, getattr(config.option, "connection", None))
+    if not getattr(config.option, "connection", None):
+        config.option.connection = EvidenceBackend.NAME
+
+
+def finish(config: pytest.Config) -> None:
+    """Close what `configure` opened, put testinfra's own backends back, and remember what the tests needed."""
+    kept = config.stash.get(_STASH, None)
+    if kept is None:
+        return
+    store, replaced, connection = kept
+    store.close()
+    cache = getattr(config, "cache", None)
+    if cache is not None and store.live and store.used:
+        cache.set(_key(store.environment), store.plan())
+    for name, place in replaced.items():
+        if place:
+            testinfra.backend.BACKENDS[name] = place
+        else:
+            testinfra.backend.BACKENDS.pop(name, None)
+    _forget_hosts()
+    config.option.connection = connection
+    EvidenceBackend.store = None
+    del config.stash[_STASH]
