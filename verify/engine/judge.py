@@ -76,7 +76,7 @@ class ControlResult:
 
 def finding_id(control_id: str, kind: str, subject: str) -> str:
     """Return the name under which a cell that is not green is followed over runs, ``F-`` and ten hex digits."""
-    return "F-" + hashlib.sha256(f"{control_id}\0{kind}\0{subject}".encode()).hexdigest()[:10]
+    return "F-" + hashlib.sha256(f"{control_id}\0{kind}\0{subject}".encode("utf-8", "surrogatepass")).hexdigest()[:10]
 
 
 def judge(control: Control, item: Item, estate: Estate, *, subjects: Iterable[Declared] | None = None) -> ControlResult:

@@ -29,13 +29,11 @@ def natural(name: str) -> tuple[Any, ...]:
 
 def ranges(names: Iterable[str]) -> list[str]:
     """Return names in natural order, three or more consecutive ones as ``web001 to web400``."""
-    found: list[str] = []
-    ordered = sorted(set(names), key=natural)
-    keyed = [(_stem(name), name) for name in ordered]
-    for stem, group in groupby(keyed, key=lambda pair: pair[0][:3] if pair[0] else pair[1]):
-        members = [(key[3], name) for key, name in group if key] if isinstance(stem, tuple) else []
-        found += _runs(members) if members else [str(stem)]
-    return found
+    stems: dict[tuple[str, str, int] | str, list[tuple[int, str]]] = {}
+    for name in sorted(set(names), key=natural):
+        stem = _stem(name)
+        stems.setdefault(stem[:3] if stem else name, []).append((stem[3] if stem else 0, name))
+    return [told for members in stems.values() for told in _runs(members)]
 
 
 def _stem(name: str) -> tuple[str, str, int, int] | None:

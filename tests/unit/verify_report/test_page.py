@@ -206,7 +206,7 @@ def test_a_run_that_was_not_compared_says_why(runs: dict[str, ReportData]) -> No
     changes = {"comparable": False, "reason": "the catalogue was another one", "new": [{"finding": "F-1"}]}
     page = Page(render(dataclasses.replace(runs["bad"], changes=changes)))
     assert "Not compared The catalogue was another one." in page.text
-    assert "#F-1\"" not in page.markup
+    assert '#F-1"' not in page.markup
 
 
 def test_owners_get_commands_that_look_first(pages: dict[str, Page], runs: dict[str, ReportData]) -> None:
