@@ -19,6 +19,7 @@ author:
   - ccobservatory operations (@ccobservatory)
 extends_documentation_fragment:
   - ccobservatory.ops.attributes.read_only
+  - ccobservatory.ops.pgbouncer
 options:
   host:
     description: Fenced host, for the sentences and the proof.
@@ -46,26 +47,6 @@ options:
     description: Whether a PgBouncer runs here whose targets must be proved as well.
     type: bool
     default: false
-  file:
-    description: File that PgBouncer includes for its databases.
-    type: path
-    default: /etc/pgbouncer/databases.ini
-  socket_dir:
-    description: Directory of PgBouncer's socket.
-    type: path
-    default: /var/run/postgresql
-  admin_port:
-    description: Port of PgBouncer, which names its socket.
-    type: int
-    default: 6432
-  admin_user:
-    description: Name at the console.
-    type: str
-    default: postgres
-  os_user:
-    description: Account that PgBouncer runs as.
-    type: str
-    default: postgres
 """
 
 EXAMPLES = r"""

@@ -20,6 +20,7 @@ author:
   - ccobservatory operations (@ccobservatory)
 extends_documentation_fragment:
   - ccobservatory.ops.attributes
+  - ccobservatory.ops.pgbouncer
 attributes:
   check_mode:
     support: full
@@ -65,26 +66,6 @@ options:
     description: Cut connections to the former server that outlive O(drain_timeout). Without it the module fails then.
     type: bool
     default: true
-  file:
-    description: File that PgBouncer includes for its databases.
-    type: path
-    default: /etc/pgbouncer/databases.ini
-  socket_dir:
-    description: Directory of PgBouncer's socket.
-    type: path
-    default: /var/run/postgresql
-  admin_port:
-    description: Port of PgBouncer, which names its socket.
-    type: int
-    default: 6432
-  admin_user:
-    description: Name at the console.
-    type: str
-    default: postgres
-  os_user:
-    description: Account that PgBouncer runs as.
-    type: str
-    default: postgres
 """
 
 EXAMPLES = r"""
