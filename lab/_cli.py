@@ -146,7 +146,8 @@ def cmd_records(lab: Lab, arguments: argparse.Namespace) -> None:
     with lab.console.step("records and repositories"):
         heads = _repositories.ensure(lab.estate)
         ran = _repositories.run_pipeline(lab.estate, heads[_repositories.PIPELINE])
-        files = _people.write(lab.estate, datetime.datetime.now(tz=datetime.UTC), ran)
+        rows = {**ran, **_repositories.rules(lab.estate)}
+        files = _people.write(lab.estate, datetime.datetime.now(tz=datetime.UTC), rows)
     if not ran:
         lab.console.warn("there is no ansible-playbook, so the pipeline of the infrastructure repository did not run")
     lab.console.say(f"{len(files)} kinds of records in {_people.directory(lab.estate)}")

@@ -4,7 +4,8 @@
 
 The first holds the playbooks and roles of this checkout, the second the pages below lab/documentation. A commit is made
 when something changed, signed by a key of the lab, and pushed. The remotes refuse what would rewrite the
-default branch. The pipeline of the first repository is run for real: Ansible checks the syntax of each playbook.
+default branch. The pipeline of the first repository is run for real: Ansible checks the syntax of each playbook and
+builds the page of each module.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ._console import LabError, LabRefused
 from ._estate import Estate
@@ -25,6 +26,8 @@ from ._pki import COMMITTER, COMMITTER_ADDRESS, ensure_committer
 
 BRANCH = "main"
 PIPELINE = "infrastructure"
+COLLECTION = "ccobservatory.ops"
+PROTECTION = ("receive.denyNonFastForwards", "receive.denyDeletes")
 ROOTS = {"infrastructure": ("playbooks", "roles", "plugins"), "documentation": ("lab/documentation",)}
 LEFT_OUT = ("__pycache__", "collections")
 DEADLINE_S = 120
@@ -75,7 +78,7 @@ def _ensure(estate: Estate, name: str, roots: Sequence[str]) -> str:
     if not remote.exists():
         remote.mkdir(parents=True)
         git(remote, "init", "--quiet", "--bare", f"--initial-branch={BRANCH}")
-    for setting in ("receive.denyNonFastForwards", "receive.denyDeletes"):
+    for setting in PROTECTION:
         git(remote, "config", setting, "true")
     if not (tree / ".git").exists():
         tree.mkdir(parents=True, exist_ok=True)
@@ -128,8 +131,22 @@ def _files(base: Path) -> Iterator[Path]:
         yield from (path for path in found if not path.is_symlink() and path.suffix != ".pyc")
 
 
+def rules(estate: Estate) -> dict[str, list[dict[str, Any]]]:
+    """Return by which rules each remote lets its default branch change, as its own settings say: rows of the type
+    ``repository_rules``. Nobody has to agree to a push here, and the rows say so."""
+    rows = []
+    for name in ROOTS:
+        remote = directory(estate, name).with_name(f"{name}.git")
+        kept = [git(remote, "config", "--default", "false", "--get", setting) == "true" for setting in PROTECTION]
+        row = {"id": f"rules-{name}", "repository": name, "branch": BRANCH, "protected": all(kept)}
+        more = {"by": "lab/lab records", "notes": "Read from the settings of the remote.", "at": text(_now())}
+        rows.append({**more, **row, "required_approvals": 0, "force_push": not kept[0]})
+    return {"repository_rules": rows}
+
+
 def run_pipeline(estate: Estate, commit: str) -> dict[str, list[dict[str, Any]]]:
-    """Check the syntax of each playbook of the infrastructure repository with Ansible, and return what happened.
+    """Check the syntax of each playbook of the infrastructure repository and build the page of each module, with
+    Ansible's own programs, and return what happened.
 
     Returns rows of the types ``pipeline`` and ``pipeline_run``; none where there is no Ansible, because a pipeline that
     did not run has nothing to tell.
@@ -138,18 +155,24 @@ def run_pipeline(estate: Estate, commit: str) -> dict[str, list[dict[str, Any]]]
     program = str(own) if own.exists() else shutil.which("ansible-playbook")
     if program is None or not (estate.inventory / "hosts.yml").exists():
         return {}
-    tree = directory(estate, PIPELINE)
-    playbooks = sorted(path.name for path in (tree / "playbooks").glob("*.yml"))
-    started, begin, failed = _now(), time.monotonic(), 0
-    log = estate.state / "pipeline.log"
+    tree, log, started = directory(estate, PIPELINE), estate.state / "pipeline.log", _now()
+    check = [program, "--syntax-check", "-i", str(estate.inventory / "hosts.yml")]
+    build = [str(Path(program).with_name("ansible-doc")), "--json", "--type", "module"]
+    modules = [path.stem for path in sorted((tree / "plugins" / "modules").glob("*.py")) if path.stem != "__init__"]
     with log.open("w", encoding="utf-8") as handle:
-        for name in playbooks:
-            failed += _check(program, estate, tree / "playbooks" / name, handle)
-    seconds = round(time.monotonic() - begin, 3)
-    conclusion = "failure" if failed or not playbooks else "success"
-    stage = {"name": "syntax", "kind": "test", "conclusion": conclusion, "seconds": seconds}
+        stages = [
+            _stage(
+                "syntax",
+                "test",
+                [[*check, str(path)] for path in sorted((tree / "playbooks").glob("*.yml"))],
+                estate,
+                handle,
+            ),
+            _stage("docs", "build", [[*build, *(f"{COLLECTION}.{name}" for name in modules)]], estate, handle),
+        ]
+    conclusion = "success" if all(stage["conclusion"] == "success" for stage in stages) else "failure"
     common = {"by": "lab/lab records", "notes": "This pipeline ran on the controller of the lab.", "at": text(_now())}
-    row = {
+    run = {
         "id": f"{PIPELINE}-{started:%Y%m%dT%H%M%SZ}",
         "pipeline": PIPELINE,
         "branch": BRANCH,
@@ -158,29 +181,37 @@ def run_pipeline(estate: Estate, commit: str) -> dict[str, list[dict[str, Any]]]
         "ended": text(_now()),
         "conclusion": conclusion,
         "trigger": "lab/lab records",
-        "stages": [{**stage, "tests_total": len(playbooks), "tests_failed": failed}],
+        "stages": stages,
         "log": str(log),
     }
     state = {"id": PIPELINE, "pipeline": PIPELINE, "enabled": True, "default_branch": BRANCH, "deploys": False}
-    return {"pipeline": [{**common, **state, "stages": ["syntax"]}], "pipeline_run": [{**common, **row}]}
+    names = [stage["name"] for stage in stages]
+    return {"pipeline": [{**common, **state, "stages": names}], "pipeline_run": [{**common, **run}]}
 
 
-def _check(program: str, estate: Estate, playbook: Path, log: Any) -> int:
-    """Return 1 when Ansible cannot read a playbook, else 0."""
+def _stage(name: str, kind: str, commands: Sequence[Sequence[str]], estate: Estate, log: IO[str]) -> dict[str, Any]:
+    """Run the commands of a stage and return how it went; a stage without any command has failed."""
+    begin = time.monotonic()
+    failed = sum(_run(command, estate, log) != 0 for command in commands)
+    conclusion = "failure" if failed or not commands else "success"
+    row = {"name": name, "kind": kind, "conclusion": conclusion, "seconds": round(time.monotonic() - begin, 3)}
+    return {**row, "tests_total": len(commands), "tests_failed": failed} if kind == "test" else row
+
+
+def _run(command: Sequence[str], estate: Estate, log: IO[str]) -> int:
+    """Run one of Ansible's programs on the collection of the checkout and return its exit code."""
     environment = {
         **os.environ,
         "ANSIBLE_COLLECTIONS_PATH": str(estate.root / "collections"),
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_LOCALHOST_WARNING": "False",
     }
-    command = [program, "--syntax-check", "-i", str(estate.inventory / "hosts.yml"), str(playbook)]
     try:
-        done = subprocess.run(
+        return subprocess.run(
             command, cwd=estate.root, env=environment, stdout=log, stderr=log, check=False, timeout=DEADLINE_S
-        )
+        ).returncode
     except subprocess.TimeoutExpired:
         return 1
-    return int(done.returncode != 0)
 
 
 def _now() -> datetime.datetime:

@@ -20,8 +20,8 @@ from verify.facts.verdicts import judged, span
 
 @control("TEAM-01")
 def every_procedure_has_a_page(estate: Any, bounds: Any) -> Iterator[Said]:
-    """Take the procedures that the environment declares: each has a page that names its playbook (or the page that is
-    declared for it), changed or confirmed within its period."""
+    """Take the procedures that the environment declares: each has a page that gives the command of its playbook (or is
+    the page that is declared for it), changed or confirmed within its period."""
     procedures = estate.declared("verify_procedures") or []
     pages = documents(estate)
     if not procedures:
@@ -36,7 +36,8 @@ def every_procedure_has_a_page(estate: Any, bounds: Any) -> Iterator[Said]:
 def _is_about(page: Document, procedure: Any) -> bool:
     if procedure.get("document"):
         return bool(page.path == procedure["document"])
-    return f"{procedure['name']}.yml" in page.names
+    runs = {PurePosixPath(one).name for command in page.commands for one in command.playbooks}
+    return f"{procedure['name']}.yml" in runs
 
 
 def _kept_up(estate: Any, name: str, pages: list[Document], period_s: float) -> Said:

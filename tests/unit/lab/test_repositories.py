@@ -92,23 +92,58 @@ def test_without_keys_there_is_nothing_to_sign_with(estate: Estate) -> None:
         _repositories.ensure(estate)
 
 
-@pytest.mark.parametrize(("broken", "conclusion", "failed"), [(False, "success", 0), (True, "failure", 1)])
+MODULE = """DOCUMENTATION = '''
+module: x
+short_description: Nothing
+description: Nothing.
+author: nobody
+options: {}
+'''
+"""
+
+
+@pytest.mark.parametrize(
+    ("playbook", "module", "syntax", "docs"),
+    [
+        ("tasks: []", MODULE, "success", "success"),
+        ("taskz: []", MODULE, "failure", "success"),
+        ("tasks: []", MODULE.replace("module: x", "module: ["), "success", "failure"),
+    ],
+    ids=["all well", "a playbook is broken", "a page does not build"],
+)
 def test_the_pipeline_really_runs(
-    checkout: Estate, monkeypatch: pytest.MonkeyPatch, broken: bool, conclusion: str, failed: int
+    checkout: Estate, monkeypatch: pytest.MonkeyPatch, playbook: str, module: str, syntax: str, docs: str
 ) -> None:
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
     checkout.inventory.mkdir(parents=True)
     (checkout.inventory / "hosts.yml").write_text("all: {hosts: {localhost: {}}}\n", encoding="utf-8")
-    if broken:
-        (checkout.root / "playbooks/site.yml").write_text("---\n- hosts: localhost\n  taskz: []\n", encoding="utf-8")
+    (checkout.root / "playbooks/site.yml").write_text(f"---\n- hosts: localhost\n  {playbook}\n", encoding="utf-8")
+    (checkout.root / "plugins/modules/x.py").write_text(module, encoding="utf-8")
+    collection = checkout.root / "collections/ansible_collections/ccobservatory/ops"
+    collection.mkdir(parents=True)
+    (collection / "plugins").symlink_to("../../../../plugins")
     head = _repositories.ensure(checkout)["infrastructure"]
     rows = _repositories.run_pipeline(checkout, head)
     for kind in rows:
         validate({"environment": "lab", **rows[kind][0]}, kind)
     run = rows["pipeline_run"][0]
-    assert (run["conclusion"], run["commit"]) == (conclusion, head)
-    assert (run["stages"][0]["tests_total"], run["stages"][0]["tests_failed"]) == (1, failed)
+    assert run["commit"] == head
+    assert [(stage["name"], stage["conclusion"]) for stage in run["stages"]] == [("syntax", syntax), ("docs", docs)]
+    assert run["conclusion"] == ("failure" if "failure" in (syntax, docs) else "success")
+    assert (run["stages"][0]["tests_total"], run["stages"][0]["tests_failed"]) == (1, int(syntax == "failure"))
     assert Path(run["log"]).is_file()
+
+
+def test_the_rules_are_those_of_the_remote(checkout: Estate) -> None:
+    _repositories.ensure(checkout)
+    remote = _repositories.directory(checkout, "documentation").with_name("documentation.git")
+    git(remote, "config", "receive.denyNonFastForwards", "false")
+    rows = {row["repository"]: row for row in _repositories.rules(checkout)["repository_rules"]}
+    for row in rows.values():
+        validate({"environment": "lab", **row}, "repository_rules")
+        assert row["required_approvals"] == 0
+    assert [rows[name]["protected"] for name in ("infrastructure", "documentation")] == [True, False]
+    assert [rows[name]["force_push"] for name in ("infrastructure", "documentation")] == [False, True]
 
 
 def test_without_an_inventory_there_is_no_run_to_tell_of(checkout: Estate) -> None:
