@@ -13,6 +13,8 @@ from golden_logs import STORE, newest
 from golden_prometheus import PROBE
 from golden_records import MACHINES, add, alter, at, drop
 
+LOGS = "it reads the same central logs"
+
 
 def a_day(back: int) -> str:
     """Return the day so many days before the world's."""
@@ -83,12 +85,12 @@ def mute(world: World) -> None:
     sample(world, "notifications_1d", 0.0, integration="webhook")
 
 
-@breaker("MONITORING-03", "no line of a host arrived for an hour")
+@breaker("MONITORING-03", "no line of a host arrived for an hour", also={"SECURITY-05.shipped": LOGS})
 def late_logs(world: World) -> None:
     world.edit("mon1", "central_logs", newest("db2", MINUTE - 1), newest("db2", HOUR))
 
 
-@breaker("MONITORING-03", "nothing of a host is found centrally")
+@breaker("MONITORING-03", "nothing of a host is found centrally", also={"SECURITY-05.shipped": LOGS})
 def no_logs(world: World) -> None:
     world.edit("mon1", "central_logs", newest("app1", MINUTE - 1), "")
 

@@ -50,12 +50,13 @@ def open_incidents_have_an_owner(estate: Any) -> Iterator[Said]:
 def the_host_answers_and_is_not_saturated(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """Ask Prometheus whether the host's exporter answers, and hold its use of each resource against the limits.
 
-    Processor, memory, every file system with its inodes, and every link: its errors and drops, and its use where the
+    Processor, memory, every file system with its inodes, and every link: its faulty packets, and its use where the
     kernel knows the speed of the link. A host that lost a process to a lack of memory during the day is saturated too.
     That the verification itself reached the host is shown by the facts of the host.
     """
     seen = metrics(estate)
-    exporters = [target for target in seen.targets if target.host == host.name]
+    probes = {sample.labels.get("instance") for sample in seen.vector("probe_success")}
+    exporters = [one for one in seen.targets if one.host == host.name and one.instance not in probes]
     yield expect(exporters, f"Prometheus watches {host.name}", observed=len(exporters), expected="1 or more")
     down = sum(target.health != "up" for target in exporters)
     yield expect(
@@ -65,8 +66,8 @@ def the_host_answers_and_is_not_saturated(host: Any, estate: Any, bounds: Any) -
         expected=bounds.unreachable_max_count,
     )
     yield expect(host.connection.address, f"the verification reached {host.name}", observed=host.connection.address)
-    yield _below(host, "processors", seen.host("cpu_used_ratio", host.name), bounds.cpu_max_ratio)
-    yield _below(host, "memory", seen.host("memory_used_ratio", host.name), bounds.memory_max_ratio)
+    yield _below(host, "its processors", seen.host("cpu_used_ratio", host.name), bounds.cpu_max_ratio)
+    yield _below(host, "its memory", seen.host("memory_used_ratio", host.name), bounds.memory_max_ratio)
     yield from _storage(host, seen, bounds)
     yield from _network(host, seen, bounds)
     killed = seen.host("oom_kills_1d", host.name)
@@ -74,7 +75,8 @@ def the_host_answers_and_is_not_saturated(host: Any, estate: Any, bounds: Any) -
 
 
 def _below(host: Any, what: str, value: float, limit: float) -> Said:
-    return expect(value <= limit, f"{what} of {host.name} stay below {percent(limit)}", observed=value, expected=limit)
+    claim = f"{host.name} uses at most {percent(limit)} of {what}"
+    return expect(value <= limit, claim, observed=value, expected=limit)
 
 
 def _storage(host: Any, seen: Any, bounds: Any) -> Iterator[Said]:
@@ -87,20 +89,25 @@ def _storage(host: Any, seen: Any, bounds: Any) -> Iterator[Said]:
             samples, f"Prometheus knows the {what} of {host.name}", observed=len(samples), expected="1 or more"
         )
         for sample in samples:
-            yield _below(host, f"{what} of {sample.labels['mountpoint']}", sample.value, limit)
+            yield _below(host, f"the {what} on {sample.labels['mountpoint']}", sample.value, limit)
 
 
 def _network(host: Any, seen: Any, bounds: Any) -> Iterator[Said]:
     errors = seen.hosts("network_error_ratio").get(host.name, [])
     yield expect(errors, f"Prometheus counts the packets of {host.name}", observed=len(errors))
     for sample in errors:
-        link = f"errors and drops on {sample.labels['device']}"
-        yield _below(host, link, sample.value, bounds.error_max_ratio)
+        yield expect(
+            sample.value <= bounds.error_max_ratio,
+            f"at most {percent(bounds.error_max_ratio)} of the packets on {sample.labels['device']} of {host.name} are "
+            "faulty",
+            observed=sample.value,
+            expected=bounds.error_max_ratio,
+        )
     used = seen.hosts("network_used_ratio").get(host.name, [])
     if not used:
-        yield not_applicable(f"no link of {host.name} knows its speed, so only its errors and drops are judged")
+        yield not_applicable(f"no link of {host.name} knows its speed, so only its faulty packets are judged")
     for sample in used:
-        yield _below(host, f"the use of {sample.labels['device']}", sample.value, bounds.network_max_ratio)
+        yield _below(host, f"the link {sample.labels['device']}", sample.value, bounds.network_max_ratio)
 
 
 @control("MORNING-03")
