@@ -63,6 +63,21 @@ def drill(scenario: str) -> dict[str, Any]:
         return _drills.record(folders[-1])
 
 
+def brief(record: dict[str, Any]) -> dict[str, Any]:
+    """Return what a drill measured, with the load average at the instant its clients were served again."""
+    steps = {step["id"]: step["result"] for step in record["steps"]}
+    return {
+        "gap_s": record["client_gap"]["seconds"],
+        "phases_s": {phase["name"]: phase["seconds"] for phase in record["phases"]},
+        "acked": record["ledger"]["acked"],
+        "lost": record["ledger"]["lost"],
+        "rpo_s": record["achieved"]["rpo_s"],
+        "return": {key: record["failback"][key] for key in ("gap_s", "client_errors", "lost")},
+        "two_writers_seen": record["observer"]["two_writers_seen"],
+        "load_average": steps["first_write"]["load_average"],
+    }
+
+
 def load(scale: int) -> int:
     """Fill the primary with pgbench's tables, take a full backup of it, and return its size in bytes."""
     on("db1", f"{AS_POSTGRES} createdb bench 2>/dev/null; {AS_POSTGRES} pgbench -iqs {scale} bench")
@@ -73,7 +88,7 @@ def load(scale: int) -> int:
 
 def restore(runs: int, scale: int) -> dict[str, Any]:
     """Compare the drill's restore-to-write with the same steps by hand, alternating."""
-    size, ours, hand = load(scale), [], []
+    size, seen, hand = load(scale), [], []
     for _run in range(runs):
         on("db1", "systemctl stop postgresql@15-main")
         began = time.monotonic()
@@ -81,18 +96,20 @@ def restore(runs: int, scale: int) -> dict[str, Any]:
         hand.append(time.monotonic() - began)
         on("db2", EMPTY)
         on("db1", "systemctl start postgresql@15-main")
-        phases = {phase["name"]: phase["seconds"] for phase in drill("site_lost_repository")["phases"]}
-        ours.append(sum(phases[name] for name in ("restore", "replay", "promote")))
+        seen.append(brief(drill("site_lost_repository")))
+    ours = [round(sum(row["phases_s"][name] for name in ("restore", "replay", "promote")), 3) for row in seen]
     ratio = statistics.median(ours) / statistics.median(hand)
-    return {"backup_bytes": size, "ours_s": ours, "by_hand_s": hand, "ratio": round(ratio, 3), "limit": RESTORE_LIMIT}
+    figures = {"ours_s": ours, "by_hand_s": [round(value, 3) for value in hand], "ratio": round(ratio, 3)}
+    return {"backup_bytes": size, **figures, "limit": RESTORE_LIMIT, "drills": seen}
 
 
 def gaps(runs: int) -> dict[str, Any]:
     """Return the clients' gap of several drills against its limit."""
     figures = {}
     for scenario, limit in GAP_LIMITS_S.items():
-        seen = [drill(scenario)["client_gap"]["seconds"] for _run in range(runs)]
-        figures[scenario] = {"gap_s": seen, "limit_s": limit, "ratio": round(max(seen) / limit, 3)}
+        seen = [brief(drill(scenario)) for _run in range(runs)]
+        longest = max(row["gap_s"] for row in seen)
+        figures[scenario] = {"limit_s": limit, "ratio": round(longest / limit, 3), "drills": seen}
     return figures
 
 
@@ -100,12 +117,8 @@ def loss(runs: int) -> dict[str, Any]:
     """Return the acknowledged writes lost over several kills where none may be."""
     figures = {}
     for scenario in LOSSLESS:
-        ledgers = [drill(scenario)["ledger"] for _run in range(runs)]
-        figures[scenario] = {
-            "acked": [row["acked"] for row in ledgers],
-            "lost": [row["lost"] for row in ledgers],
-            "limit": 0,
-        }
+        seen = [brief(drill(scenario)) for _run in range(runs)]
+        figures[scenario] = {"lost": sum(row["lost"] for row in seen), "limit": 0, "drills": seen}
     return figures
 
 

@@ -21,7 +21,7 @@ from _lab import INVENTORY, PREFIX, ROOT, run_on
 
 ENVIRONMENT = "lab"
 DATABASES = ("db1", "db2")
-RUN_TIMEOUT_S = 900
+RUN_TIMEOUT_S = int(os.environ.get("OPS_DRILL_TIMEOUT", "900"))
 # Ten hosts, the controller and the tests share two cores: a health check that starves there is not the switch's error.
 # A drill by itself allows none.
 ERRORS_ALLOWED = 20
