@@ -23,7 +23,8 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._controller impo
     failure,
     run_owner,
 )
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_record import assemble, summary_of
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_record import assemble
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_summary import summary_of
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_witness import witnessed
 
 ARGUMENTS: dict[str, dict[str, Any]] = {

@@ -18,7 +18,7 @@ from typing import Any
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms, parse_iso, seconds_between
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_verdict import judge
 
-__all__ = ["PHASES", "SCHEMA", "assemble", "forecast", "phases_of", "summary_of"]
+__all__ = ["PHASES", "SCHEMA", "assemble", "forecast", "phases_of"]
 
 SCHEMA = "ccobservatory.ops/drill/1"
 
@@ -269,7 +269,11 @@ def _recovery_point(results: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _cleanup(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return what proves that nothing of the drill is left: what each step of the return says of its end."""
-    left = {"heal": ("old primary", "old_primary"), "posture": ("recovery site", "target"), "copy": ("copy", "removed")}
+    left = {
+        "heal": ("old primary, on its return", "old_primary"),
+        "posture": ("recovery site", "target"),
+        "copy": ("copy", "removed"),
+    }
     return [
         {"name": name, "observed": results[step][key], "result": "verified"}
         for step, (name, key) in left.items()
@@ -322,29 +326,3 @@ def _deviations(state: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _last_instant(state: Mapping[str, Any]) -> str | None:
     ends = [step["ended"] for step in state["steps"] if step["ended"]]
     return max(ends, default=None)
-
-
-def summary_of(record: Mapping[str, Any]) -> list[str]:
-    """Return the record in the few lines that a terminal shows at the end."""
-    targets, achieved, gap = record["targets"], record["achieved"], record["client_gap"]
-    lines = [
-        f"Verdict: {str(record['verdict']).replace('_', ' ').upper()}",
-        *(f"  - {reason}" for reason in record["verdict_reasons"]),
-        f"Recovery time: {_shown(achieved['rto_s'], 's')} (target {_shown(targets.get('rto_s'), 's')})",
-        f"Recovery point: {_shown(achieved['rpo_s'], 's')} (target {_shown(targets.get('rpo_s'), 's')}), "
-        f"{_shown(achieved['lost_rows'], 'acknowledged writes lost')}, {_shown(achieved['in_doubt_rows'], 'in doubt')}",
-    ]
-    if gap:
-        parts = ", ".join(f"{phase['name']} {phase['seconds']}" for phase in record["phases"])
-        lines.append(f"Client gap {gap['seconds']} s = {parts} (difference {gap['difference_s']} s)")
-    if record["failback"]:
-        failback = record["failback"]
-        lines.append(
-            f"Return: pause {failback['gap_s']} s, {failback['client_errors']} client errors, "
-            f"{_shown(failback['lost'], 'writes lost')}"
-        )
-    return lines
-
-
-def _shown(value: Any, unit: str) -> str:
-    return "not measured" if value is None else f"{value:g} {unit}" if isinstance(value, float) else f"{value} {unit}"

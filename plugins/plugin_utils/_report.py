@@ -53,4 +53,3 @@ def _style(record: Mapping[str, Any]) -> str:
     style = "".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in ("base.css", "drill.css"))
     name = str(record.get("id"))
     return style.replace("DRILL-ID", name if re.fullmatch(r"[A-Za-z0-9._-]{1,80}", name) else "drill report")
-

@@ -125,14 +125,14 @@ class Client:
         """Ask for a path below the URL and return the JSON that came.
 
         Raises `OpsError` with one sentence for everything else: refused, not let in, another status than 200, cut
-        short, too late, too large, no JSON.
+        short, too late, too large, no JSON. Its details have ``silent`` where nothing answered, or the ``status``.
         """
         begun = time.monotonic()
         target = self._parts.path.rstrip("/") + path + (f"?{urlencode(query)}" if query else "")
         status, headers, body = self._asked(target, begun)
         if status != 200:
             self.close()
-            raise self._error(_refusal(status, body))
+            raise self._error(_refusal(status, body), status=status)
         value = self._json(body)
         seconds = time.monotonic() - begun
         return Answer(value, target, status, seconds, self._identity, self._offset(headers.get("Date")))
@@ -146,11 +146,12 @@ class Client:
             return self._exchange(target, begun + self.endpoint.timeout_s)
         except ssl.SSLCertVerificationError as exc:
             self.close()
-            raise self._error(f"its certificate is not trusted ({exc.verify_message}); give ca_file") from exc
+            told = f"its certificate is not trusted ({exc.verify_message}); give ca_file"
+            raise self._error(told, silent=True) from exc
         except (OSError, http.client.HTTPException) as exc:
             reason = self._reason(exc)
             self.close()
-            raise self._error(reason) from exc
+            raise self._error(reason, silent=True) from exc
 
     def _exchange(self, target: str, deadline: float) -> tuple[int, http.client.HTTPMessage, bytes]:
         if self._link is not None and self._link.sock is None:
@@ -289,9 +290,9 @@ class Client:
         told = [line.rstrip(".") for line in spoken if line]
         return "; ".join(told[-3:])[:240] if told else f"it ended with {process.returncode}"
 
-    def _error(self, reason: str) -> OpsError:
+    def _error(self, reason: str, **details: Any) -> OpsError:
         where = self.endpoint.url + (f" through {self.endpoint.through}" if self.endpoint.through else "")
-        return OpsError(f"{self.endpoint.name} at {where} gave no usable answer: {reason}.")
+        return OpsError(f"{self.endpoint.name} at {where} gave no usable answer: {reason}.", **details)
 
 
 def _refusal(status: int, body: bytes) -> str:

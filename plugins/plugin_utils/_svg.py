@@ -134,6 +134,10 @@ def _phase(canvas: Canvas, row: Mapping[str, Any], *, y: float, left: float, sca
     canvas.text(x + reach + 8, y + 18, duration(row["seconds"]), "value")
 
 
+# Where the share of the deadline begins, from the right; "23 min 49 s" has room before it.
+SHARE = 112.0
+
+
 def gantt(groups: Sequence[Mapping[str, Any]], *, total: float) -> Markup:
     """Draw the steps over the whole drill, with the share of its deadline that each one used.
 
@@ -141,7 +145,7 @@ def gantt(groups: Sequence[Mapping[str, Any]], *, total: float) -> Markup:
         groups: title and rows; a row has item, label, offset, seconds (None when it did not run), deadline, state.
         total: the length of the drill in seconds.
     """
-    left, right, top, step, head = 340.0, 200.0, 30.0, 22.0, 30.0
+    left, right, top, step, head = 340.0, 214.0, 30.0, 22.0, 30.0
     count = sum(len(group["rows"]) for group in groups)
     height = top + head * len(groups) + step * count + 6
     canvas = Canvas(
@@ -156,7 +160,7 @@ def gantt(groups: Sequence[Mapping[str, Any]], *, total: float) -> Markup:
         canvas.line(left + tick * scale, top - 6, left + tick * scale, height - 4, "grid")
         canvas.text(left + tick * scale, top - 12, short_duration(tick), "tick", anchor="middle")
     canvas.text(WIDTH - right + 14, top - 12, "took", "tick")
-    canvas.text(WIDTH - 122, top - 12, "of its deadline", "tick")
+    canvas.text(WIDTH - SHARE, top - 12, "of its deadline", "tick")
     y = top
     for group in groups:
         canvas.text(0, y + 20, group["title"], "strong")
@@ -179,9 +183,9 @@ def _step(canvas: Canvas, row: Mapping[str, Any], *, y: float, left: float, righ
     canvas.rect(left + row["offset"] * scale, y + 6, row["seconds"] * scale, 12, css, radius=1.5)
     canvas.text(WIDTH - right + 14, y + 16, duration(row["seconds"]), "value")
     if row["deadline"]:
-        canvas.rect(WIDTH - 122, y + 9, 60, 6, "track", radius=3)
+        canvas.rect(WIDTH - SHARE, y + 9, 50, 6, "track", radius=3)
         share = min(1.0, row["seconds"] / row["deadline"])
-        canvas.rect(WIDTH - 122, y + 9, 60 * share, 6, css, radius=1.5)
+        canvas.rect(WIDTH - SHARE, y + 9, 50 * share, 6, css, radius=1.5)
         canvas.text(WIDTH, y + 16, short_duration(row["deadline"]), "tick", anchor="end")
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils import _drill_record as record_room
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_summary import summary_of
 
 BASE = datetime.datetime(2026, 11, 23, 20, 0, tzinfo=datetime.UTC)
 TARGETS = {"rto_s": 60.0, "rpo_s": 30.0, "bound_s": 7200.0, "failback_gap_s": 30.0}
@@ -253,6 +254,6 @@ def test_earlier_drills_give_each_phase_its_expectation() -> None:
 def test_the_summary_says_what_was_not_measured() -> None:
     found = state()
     del found["results"]["verify"]
-    text = "\n".join(record_room.summary_of(assembled(found)))
+    text = "\n".join(summary_of(assembled(found)))
     assert "not measured" in text
     assert "FAIL" in text
