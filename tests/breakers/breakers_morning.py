@@ -169,7 +169,7 @@ def no_figures(world: World) -> None:
     without(world, "cpu_used_ratio", host="repo1")
 
 
-@breaker("MORNING-03", "the newest backup ended with an error", also={"CORE-06": BACKUPS})
+@breaker("MORNING-03", "the newest backup ended with an error", also={"CORE-06": BACKUPS, "INFRA-06": BACKUPS})
 def failed_backup(world: World) -> None:
     def change(stanzas: Any) -> None:
         stanzas[0]["backup"][-1]["error"] = True
@@ -192,7 +192,7 @@ def old_backup(world: World) -> None:
 @breaker(
     "MORNING-03",
     "the repository cannot be asked",
-    also=dict.fromkeys(("CORE-06", "EOD-03", "RELIABILITY-04", "SECURITY-02.backups"), BACKUPS),
+    also=dict.fromkeys(("CORE-06", "EOD-03", "INFRA-06", "RELIABILITY-04", "SECURITY-02.backups"), BACKUPS),
 )
 def silent_repository(world: World) -> None:
     world.lose("repo1", "pgbackrest_info")

@@ -21,6 +21,7 @@ from verify.facts.registers import reaches_back, register
 from verify.facts.verdicts import judged, percent, span
 
 DAY = 86400.0
+WEEK = 7 * DAY
 
 
 @control("EFFICIENCY-01")
@@ -65,9 +66,9 @@ def the_pool_is_neither_idle_nor_full(pool: Any, estate: Any, bounds: Any) -> It
             observed={"mean": kpi.value, "fullest": host, "p95": peak},
             expected=[bounds.min_ratio, bounds.max_ratio],
         )
-    short = capacity.short_of_history(estate, pool, bounds.window_s)
+    short = capacity.short_of_history(estate, pool, WEEK)
     if short is not None:
-        yield unknown(f"{short[0]} of the pool {pool.name} is known for {span(short[1])} of {span(bounds.window_s)}")
+        yield unknown(f"{short[0]} of the pool {pool.name} is known for {span(short[1])} of {span(WEEK)}")
 
 
 @control("EFFICIENCY-03")

@@ -101,7 +101,7 @@ def _forecast(pool: Any, estate: Any, bounds: Any) -> Iterator[Said]:
         limit = getattr(bounds, f"{point.resource}_max_ratio")
         yield expect(
             point.ratio < limit,
-            f"{point.what} of {point.host} stays below {percent(limit)} for {span(bounds.horizon_min_s)}",
+            f"{point.what} of {point.host} stays below {percent(limit)} for 30 days",
             observed=point.ratio,
             expected=limit,
         )
