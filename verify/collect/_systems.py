@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -23,6 +24,8 @@ __all__ = ["NAMES", "SYSTEMS", "ask", "endpoint"]
 _ANONYMOUS = {"prometheus": "/api/v1/status/buildinfo", "alertmanager": "/api/v2/status"}
 # How many questions in a row may find nobody before the rest is given up.
 _PATIENCE = 3
+# Connections to Prometheus at the same time.
+_LANES = 3
 
 
 def endpoint(environment: Environment, name: str, settings: Mapping[str, Any]) -> Endpoint:
@@ -37,29 +40,42 @@ def endpoint(environment: Environment, name: str, settings: Mapping[str, Any]) -
 
 
 class _Round:
-    """One source, asked question by question; gives up when nobody answers."""
+    """One source, asked question by question; gives up when nobody answers, or nobody lets us in."""
 
-    def __init__(self, keeper: Keeper, client: Client) -> None:
+    def __init__(self, keeper: Keeper, client: Client, *, known: bool = False) -> None:
         self.keeper, self.client = keeper, client
-        self._silent = 0
+        # Who does not answer the first question is not there; later ones may only be too hard.
+        self._silent = 0 if known else _PATIENCE - 1
         self._last = ""
+
+    @property
+    def over(self) -> bool:
+        """Return whether this source was given up."""
+        return self._silent >= _PATIENCE
 
     def ask(self, name: str, command: str, read: Callable[[], tuple[Any, Answer | None]]) -> None:
         """Keep the answer to one question."""
-        if self._silent >= _PATIENCE:
+        if self.over:
             self.keeper.missing([name], self._last, command=command)
             return
         try:
             value, answer = read()
         except OpsError as exc:
-            # A question that is refused is answered; only one without any answer counts.
-            self._silent = self._silent + 1 if "gave no usable answer" in exc.message else 0
-            self._last = exc.message
+            self._count(exc)
             self.keeper.missing([name], exc.message, command=command)
             return
         self._silent = 0
         status, identity, seconds = (answer.status, answer.identity, answer.seconds) if answer else (None, "", 0.0)
         self.keeper.keep(name, value, command=command, rc=status, identity=identity, seconds=seconds)
+
+    def _count(self, error: OpsError) -> None:
+        """Count silence; a question that is refused for what it asks is answered."""
+        self._last = error.message
+        status = int(error.details.get("status") or 0)
+        if error.details.get("silent") or status in (401, 403) or status >= 500:
+            self._silent += 1
+        else:
+            self._silent = 0
 
     def anonymous(self, path: str) -> None:
         """Keep what the source answers to somebody without credentials."""
@@ -74,27 +90,26 @@ class _Round:
 
 
 def _prometheus(round_: _Round, settings: Mapping[str, Any], now: float) -> None:
-    server = Prometheus(round_.client)
-    offsets: list[float] = []
-
-    def heard(read: Callable[[], Any]) -> Callable[[], tuple[Any, Answer | None]]:
-        def whole() -> tuple[Any, Answer | None]:
-            try:
-                return read(), server.answer
-            finally:
-                # Also of an answer that was refused because its clock is off.
-                if server.answer is not None and server.answer.offset_s is not None:
-                    offsets.append(server.answer.offset_s)
-
-        return whole
-
-    for name in STATUS:
-        round_.ask(name, f"GET {STATUS[name][0]}", heard(partial(server.status, name)))
     label = str(settings.get("host_label") or "host")
-    for query in QUERIES.values():
-        command = query.text(label)
-        read = heard(partial(server.ask, query, now=now, host_label=label))
-        round_.ask(f"query:{query.name}", command, read)
+    offsets: list[float] = []
+    server = Prometheus(round_.client)
+    for name in STATUS:
+        round_.ask(name, f"GET {STATUS[name][0]}", _heard(server, partial(server.status, name), offsets))
+
+    def lane(number: int) -> None:
+        """Ask every so many-th question over a connection of its own."""
+        with Client(round_.client.endpoint) as client:
+            own, mine = Prometheus(client), _Round(round_.keeper, client, known=True)
+            for query in list(QUERIES.values())[number::_LANES]:
+                read = partial(own.ask, query, now=now, host_label=label)
+                mine.ask(f"query:{query.name}", query.text(label), _heard(own, read, offsets))
+
+    if round_.over:
+        for query in QUERIES.values():
+            round_.ask(f"query:{query.name}", query.text(label), _nothing)
+    else:
+        with ThreadPoolExecutor(max_workers=_LANES, thread_name_prefix="prometheus") as pool:
+            list(pool.map(lane, range(_LANES)))
 
     def clock() -> tuple[Any, None]:
         if not offsets:
@@ -102,6 +117,26 @@ def _prometheus(round_: _Round, settings: Mapping[str, Any], now: float) -> None
         return {"offset_s": max(offsets, key=abs), "host_label": label}, None
 
     round_.ask("clock", "header Date", clock)
+
+
+def _heard(
+    server: Prometheus, read: Callable[[], Any], offsets: list[float]
+) -> Callable[[], tuple[Any, Answer | None]]:
+    """Return a question that also notes by how much the other clock is ahead."""
+
+    def whole() -> tuple[Any, Answer | None]:
+        try:
+            return read(), server.answer
+        finally:
+            # Also of an answer that was refused because its clock is off.
+            if server.answer is not None and server.answer.offset_s is not None:
+                offsets.append(server.answer.offset_s)
+
+    return whole
+
+
+def _nothing() -> tuple[Any, Answer | None]:
+    raise OpsError("This question was not asked.")
 
 
 def _alertmanager(round_: _Round, _settings: Mapping[str, Any], _now: float) -> None:

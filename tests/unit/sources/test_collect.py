@@ -201,10 +201,29 @@ def test_a_system_that_is_silent_is_not_asked_sixty_times(server: Server, declar
     errors = {one.error for one in evidence if one.subject == "prometheus"}
     assert len(errors) == 1
     assert "refused" in str(errors)
-    server.answers(lambda played, _path, _query: played.send(b"{}", 500))
     declared["verify_sources"]["prometheus"]["url"] = f"http://127.0.0.1:{server.port}"
-    collected(**declared)
-    assert len(server.asked) <= 4
+    for status in (401, 500):
+        server.asked.clear()
+        server.answers(lambda played, _path, _query, status=status: played.send(b"{}", status))  # type: ignore[misc]
+        collected(**declared)
+        assert len(server.asked) == 1
+
+
+def test_what_is_refused_for_one_question_is_asked_on(server: Server, declared: dict[str, Any]) -> None:
+    """A proxy that knows no paths of status still answers queries; one query too hard does not end the others."""
+
+    def answering(played: Played, path: str, query: dict[str, str]) -> None:
+        if "/status/" in path:
+            played.send(b"not found", 404)
+        elif query.get("query", "").startswith("up"):
+            played.say({"status": "error", "errorType": "timeout", "error": "too hard"}, 503)
+        else:
+            as_prometheus(played, path, query)
+
+    server.answers(answering)
+    evidence = collected(**declared)
+    wrong = {one.name for one in evidence if one.subject == "prometheus" and one.error}
+    assert wrong == {"buildinfo", "runtimeinfo", "flags", "tsdb", "query:up"}
 
 
 @pytest.mark.parametrize("ahead", [-DAY, DAY])
