@@ -59,7 +59,8 @@ Check = Callable[..., Iterable[Said]]
 
 def expect(holds: Any, says: str, *, observed: Any = None, expected: Any = None) -> Expectation:
     """Return an expectation. ``says`` is the claim in present tense; observed and expected are plain values."""
-    return Expectation(bool(holds), says, observed, expected)
+    # By place, past the constructor: checks say hundreds of thousands of these.
+    return tuple.__new__(Expectation, (bool(holds), says, observed, expected))
 
 
 def unknown(says: str, *, observed: Any = None) -> Verdict:
