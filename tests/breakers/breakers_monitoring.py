@@ -78,6 +78,15 @@ def lost_notifications(world: World) -> None:
 
 @breaker(
     "MONITORING-02.delivery",
+    "the count of notifications is two hours old",
+    also={"CORE-04.deadman": "it counts the same notifications"},
+)
+def old_count(world: World) -> None:
+    world.age("prometheus", "query:notifications_1d", 2 * HOUR)
+
+
+@breaker(
+    "MONITORING-02.delivery",
     "not even the dead-man's switch was sent in the last day",
     also={"CORE-04.deadman": "it is its switch"},
 )

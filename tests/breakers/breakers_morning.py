@@ -282,6 +282,15 @@ def growing(world: World) -> None:
     sample(world, "memory_used_ratio_in_30d", 1.02, host="app1")
 
 
+@breaker(
+    "MORNING-06",
+    "the figures of yesterday's use are two hours old",
+    also={"EOD-05": "it compares a forecast with them", "STANDUP-01": "it compares the brief with them"},
+)
+def old_figures(world: World) -> None:
+    world.age("prometheus", "query:memory_used_ratio_avg_1d", 2 * HOUR)
+
+
 @breaker("MORNING-06", "a host is too young for a forecast", also={"EFFICIENCY-02": "it looks back a week"})
 def young_host(world: World) -> None:
     sample(world, "history_s", 3 * DAY, host="app1")

@@ -166,6 +166,18 @@ def critical(target: str, **more: Any) -> dict[str, Any]:
     return {**about, "fixed_version": None, "title": f"of {target}", **more}
 
 
+@breaker(
+    "RELIABILITY-05",
+    "the scans on record cannot be read as a whole",
+    also=dict.fromkeys(
+        ("RELIABILITY-05.images", "MORNING-05", "MORNING-05.images", "OPEX-05", "CORE-05", "CORE-05.images"),
+        "it reads scans too",
+    ),
+)
+def unreadable_scans(world: World) -> None:
+    world.lose("records", "vulnerability_scan", "vulnerability_scan/db1.trivy.json is not JSON, or was cut short.")
+
+
 @breaker("RELIABILITY-05", "a critical finding without a fix is open on a host", also={"MORNING-05": SCANS})
 def critical_host(world: World) -> None:
     alter(world, "vulnerability_scan", "scan-host-db2-0", findings=[critical("db2")])
