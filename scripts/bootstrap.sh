@@ -49,6 +49,13 @@ patiently() {
     say "$title: done in $((SECONDS - begun)) s"
 }
 
+# PostgreSQL is installed for its programs alone: no cluster of this machine is made, and no server is started.
+no_cluster_of_our_own() {
+    [ -e /etc/postgresql-common ] && return
+    as_root mkdir -p /etc/postgresql-common/createcluster.d
+    echo "create_main_cluster = false" | as_root tee /etc/postgresql-common/createcluster.d/ops.conf >/dev/null
+}
+
 missing_packages() {
     local package
     for package in "$@"; do
@@ -101,6 +108,7 @@ case $what in
         make_environment
         ;;
     lab)
+        no_cluster_of_our_own
         install_packages "${tools_packages[@]}" "${lab_packages[@]}"
         make_environment
         lab/lab image

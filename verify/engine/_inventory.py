@@ -26,16 +26,15 @@ from ansible.template import Templar
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
+# What the roles verify_access and verify_daily take is theirs.
 WANTED = re.compile(
-    r"^(verify_|ops_|ansible_(host|port|user|connection|become|python_interpreter|ssh_|scp_|private_key))"
+    r"^(verify_(?!access_|daily_)|ops_|ansible_(host|port|user|connection|become|python_interpreter|ssh_|scp_|private_key))"
 )
 SECRET = re.compile(r"(password|passphrase|_pass$|secret|token|api_key|vault_)", re.IGNORECASE)
 SHORTEST_SECRET = 6
-# Said once for the environment, not again for each of a thousand hosts.
 ESTATE_WIDE = re.compile(
-    r"^verify_(services|assets|pools|pipelines|repositories|sources|bounds|empty|owners|notices|.*_dir|.*_file|ledger_url)$"
+    r"^verify_(services|assets|pools|pipelines|repositories|sources|notices|bounds|empty|owners|ledger_url|systems)$"
 )
-HOST_WIDE = ("verify_private_key_file",)
 
 
 class Failed(Exception):
@@ -69,17 +68,20 @@ class Reader:
         self.folder = os.path.dirname(os.path.abspath(source))
         self.secrets: set[str] = set()
         self._seen: dict[int, Any] = {}
+        self._estate: dict[str, Any] = {}
 
     def variables(self, host: Host, *, estate: bool = False) -> dict[str, Any]:
         """Return the wanted variables of a host (or of the estate), templated; `Failed` names one that is not fit."""
         # The environment as such is asked as localhost, which has no inventory file of its own.
         whole = {"inventory_dir": self.folder, **self.manager.get_vars(host=host)}
+        if estate:
+            self._estate = whole
         templar = Templar(loader=self.loader, variables=whole)
         found = {}
         for name in sorted(whole):
             if SECRET.search(name):
                 self._keep_secret(templar, whole[name])
-            if WANTED.match(name) and (estate or name in HOST_WIDE or not ESTATE_WIDE.match(name)):
+            if WANTED.match(name) and (estate or not self._said(name, whole[name])):
                 try:
                     found[name] = plain(templar.template(whole[name]))
                 except AnsibleError as exc:
@@ -88,6 +90,12 @@ class Reader:
                     ) from exc
                 self._secrets_in(found[name])
         return found
+
+    def _said(self, name: str, value: Any) -> bool:
+        """Return whether the estate has said it for all: by the variable's nature, or in words without a template."""
+        if ESTATE_WIDE.match(name):
+            return True
+        return name.startswith("verify_") and value == self._estate.get(name) and "{{" not in repr(value)
 
     def _keep_secret(self, templar: Templar, value: Any) -> None:
         if id(value) in self._seen:

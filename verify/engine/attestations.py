@@ -138,7 +138,7 @@ def collector(catalogue: Catalogue) -> Collect:
         progress: Callable[[str], None],
     ) -> None:
         """Read and verify every statement; `OpsError` for one that is malformed or about nothing."""
-        folder = _path(environment, "verify_attestations_dir")
+        folder = environment.path("verify_attestations_dir")
         about: dict[str, Any] = {"subject": SUBJECT, "source": "attestations", "command": str(folder or "")}
         if folder is None:
             evidence.missing("verify_attestations_dir is not set.", name=INDEX, collected=now(), **about)
@@ -171,7 +171,7 @@ def check(environment: Environment, catalogue: Catalogue) -> list[dict[str, Any]
     Statements about other environments are left out. Raises `OpsError` naming file, key and mend for what is no
     statement, about an unknown item or subject, or there twice.
     """
-    folder = _path(environment, "verify_attestations_dir")
+    folder = environment.path("verify_attestations_dir")
     if folder is None:
         return []
     if not folder.is_dir():
@@ -235,7 +235,7 @@ def _signed(path: Path, one: Mapping[str, Any], environment: Environment) -> dic
         _check_attachment(path, one["attachment"])
         if one["stand_in"] and environment.variables.get("ops_protected", True) is not False:
             raise OpsError("it comes from a stand-in, and the environment is protected")
-        signers = _path(environment, "verify_allowed_signers")
+        signers = environment.path("verify_allowed_signers")
         if signers is None:
             raise OpsError("it cannot be verified: verify_allowed_signers is not set")
         signer = _sshsig.verify(
@@ -255,9 +255,3 @@ def _check_attachment(path: Path, attachment: Mapping[str, str] | None) -> None:
     file = path.with_name(attachment["file"])
     if not file.is_file() or sha256_file(file) != attachment["sha256"]:
         raise OpsError(f"it names the attachment {attachment['file']}, which is missing or has another digest")
-
-
-def _path(environment: Environment, variable: str) -> Path | None:
-    """Return a path of the environment, relative to its inventory's folder."""
-    declared = environment.variables.get(variable)
-    return Path(environment.inventory).parent / Path(str(declared)).expanduser() if declared else None

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -141,6 +142,11 @@ class Environment:
     variables: Mapping[str, Any]
     excluded: Mapping[str, str] = field(default_factory=dict)
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def path(self, variable: str) -> Path | None:
+        """Return the path that a variable names, relative to the inventory's folder; None when it is not set."""
+        declared = self.variables.get(variable)
+        return Path(self.inventory).parent / Path(str(declared)).expanduser() if declared else None
 
     def subjects(self, kind: str, group: str | None = None) -> list[Declared]:
         """Return the declared subjects of a kind, hosts narrowed to a group; the environment itself for ``estate``."""

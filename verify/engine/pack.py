@@ -87,8 +87,7 @@ def _living(folder: Path) -> bool:
 
 
 def _signing(environment: Environment) -> tuple[Path | None, Path | None]:
-    key, signers = (environment.variables.get(name) for name in ("verify_signing_key", "verify_allowed_signers"))
-    return (Path(str(key)).expanduser() if key else None, Path(str(signers)).expanduser() if signers else None)
+    return environment.path("verify_signing_key"), environment.path("verify_allowed_signers")
 
 
 def _json(path: Path, value: Any) -> None:
