@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -38,6 +39,8 @@ class Browser:
         self.call("Page.enable")
         self.call("Log.enable")
         self.call("Runtime.enable")
+        # Thread ticks are processor time of the page's thread, which a busy machine does not stretch.
+        self.call("Performance.enable", timeDomain="threadTicks")
 
     def __enter__(self) -> Browser:
         return self
@@ -52,13 +55,11 @@ class Browser:
 
     def _page(self) -> str:
         """Return the address of the page's socket, once the browser has written its port."""
-        import urllib.request
-
         written = Path(self._home.name) / "DevToolsActivePort"
         for _turn in range(600):
             if written.exists() and written.read_text(encoding="utf-8").count("\n"):
                 port = written.read_text(encoding="utf-8").split("\n")[0]
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=30) as answer:  # noqa: S310
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=30) as answer:
                     found = [one for one in json.load(answer) if one["type"] == "page"]
                 if found:
                     return str(found[0]["webSocketDebuggerUrl"])
@@ -96,6 +97,11 @@ class Browser:
     def drawn(self) -> None:
         """Wait for two frames: the first shows the change, the second comes after it was shown."""
         self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
+
+    def busy(self) -> float:
+        """Return the seconds of processor time that the page's thread has used for tasks so far."""
+        metrics = self.call("Performance.getMetrics")["metrics"]
+        return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
 
     def run(self, expression: str) -> Any:
         """Return the value of an expression; a promise is waited for."""

@@ -11,7 +11,7 @@ from typing import Any
 # A line of the file: control, title, severity, frequency, owner, method, claim, observed, expected, facts, kind.
 _LINES = (Path(__file__).parent / "sample_controls.jsonl").read_text(encoding="utf-8").splitlines()
 CONTROLS: list[list[Any]] = [json.loads(line) for line in _LINES]
-for number in range(1, 41):
+for number in range(1, 42):
     name = f"EFFICIENCY-{number:02d}" if number < 6 else f"SECURITY-{number:02d}"
     about = [f"Setting {number} of the baseline holds", "medium", "daily", "security", "test"]
     CONTROLS.append([name, *about, f"{{s}} keeps setting {number}", number, number, "sysctl", "host"])
