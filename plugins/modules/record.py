@@ -78,6 +78,7 @@ options:
       - drift_check
       - workload_listing
       - repository_rules
+      - firewall_listing
   environment:
     description: The environment that the record is about.
     type: str

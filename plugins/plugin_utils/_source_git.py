@@ -125,7 +125,9 @@ class Repository:
         ``signature`` is git's letter: G good, U good of unknown validity, B bad, X or Y expired, R revoked, E cannot be
         checked, N none.
         """
-        words = ["log", f"--since={since:.0f}", f"--max-count={MOST_COMMITS + 1}", f"--format={_FORMAT}", branch, "--"]
+        # As a filter: git otherwise stops at the first older commit, although younger ones may lie behind it.
+        after = f"--since-as-filter=@{since:.0f} +0000"
+        words = ["log", after, f"--max-count={MOST_COMMITS + 1}", f"--format={_FORMAT}", branch, "--"]
         rows = []
         for entry in self.git(*words).decode("utf-8", "replace").split("\x1e")[1:]:
             cells = entry.rstrip("\n").split("\0")

@@ -101,6 +101,17 @@ def test_commits_with_their_signatures(checkout: Checkout, tmp_path: Path) -> No
     assert worth["signature"] not in ("G", "N")
 
 
+def test_a_young_commit_behind_an_old_one_is_found(checkout: Checkout) -> None:
+    for name, when in (("young", "2026-11-20T10:00:00Z"), ("old", "2020-01-01T10:00:00Z")):
+        checkout.put("a", name)
+        checkout.git("add", "-A")
+        environment = {"GIT_COMMITTER_DATE": when, "GIT_AUTHOR_DATE": when, "PATH": "/usr/bin:/bin"}
+        checkout.git("commit", "-q", "-m", name, env=environment)
+    since = 1_780_000_000.0  # a day of May 2026
+    found = Repository(checkout.path).commits(branch="main", since=since)
+    assert [row["subject"] for row in found["commits"]] == ["young"]
+
+
 def test_more_commits_than_are_read_are_told(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_source_git, "MOST_COMMITS", 2)
     for number in range(3):
