@@ -126,9 +126,8 @@ def sudoers(world: World) -> None:
         groups = [group for group, members in world.groups.items() if name in members]
         rules = json.loads(world.body(name, "sudoers"))
         specs = [one for one in rules["User_Specs"] if one["User_List"] != [{"username": "verify"}]]
-        for fact in for_host(TABLE, groups, world.variables):
-            if fact.user:
-                specs.append(_grant("verify", fact.user, " ".join(fact.words)))
+        asked = [fact for fact in for_host(TABLE, groups, world.variables) if fact.user]
+        specs += [_grant("verify", fact.user, " ".join(fact.words)) for fact in asked]
         world.set(name, "sudoers", {**rules, "User_Specs": specs})
 
 
@@ -209,6 +208,12 @@ def entrants(world: World) -> None:
     rules = [{**tcp, "first_port": 443, "sources": ["0.0.0.0/0", "::/0"]}]
     rules += [{"protocol": "tcp", "first_port": 22, "sources": ["192.0.2.0/24"]}]
     add(world, "firewall_listing", {"id": "FW-1", "at": at(DAY), "system": "edge", "rules": rules})
+
+
+@golden
+def statements(world: World) -> None:
+    """Nobody has to stand for anything with his signature here: machines prove it all."""
+    world.set("attestations", "index", {"statements": []})
 
 
 @golden

@@ -17,13 +17,13 @@ from typing import Any, NamedTuple
 from verify.engine.evidence import NoEvidence
 from verify.facts.declarations import meant
 from verify.facts.host_filter import packet_filter
+from verify.facts.patching import in_container
 
 __all__ = ["RULES", "Outcome", "Rule", "judged_rules", "skipped"]
 
 Test = Callable[[Any], tuple[bool | None, Any]]
 """From a host to whether the rule holds (None: it does not concern this host) and what was seen."""
 
-_CONTAINERS = ("docker", "lxc", "lxc-libvirt", "openvz", "podman", "rkt", "systemd-nspawn", "wsl")
 _OLD_CIPHERS = ("3des", "arcfour", "blowfish", "cast128", "-cbc")
 _OLD_MACS = ("md5", "sha1", "ripemd", "umac-64")
 _OLD_KEX = ("-sha1", "group1-", "group-exchange-sha1")
@@ -94,7 +94,7 @@ def _kernel(wanted: tuple[str, ...], *names: str, of_machine: bool = False) -> T
 
     def test(host: Any) -> tuple[bool | None, Any]:
         seen = {name: host.sysctl[name] for name in names if name in host.sysctl}
-        if not seen or (of_machine and host.system.virtualization in _CONTAINERS):
+        if not seen or (of_machine and in_container(host)):
             return None, seen
         return all(value in wanted for value in seen.values()), seen
 
@@ -154,7 +154,7 @@ def _running(*services: str) -> Test:
 
 
 def _time_kept(host: Any) -> tuple[bool | None, Any]:
-    if host.system.virtualization in _CONTAINERS:
+    if in_container(host):
         return None, "a container has the clock of its machine"
     return bool(host.time_synchronised), None
 
@@ -162,7 +162,7 @@ def _time_kept(host: Any) -> tuple[bool | None, Any]:
 def _filtered(host: Any) -> tuple[bool | None, Any]:
     """Test that the host drops what no rule lets in; a container may leave that to its machine."""
     rules = host.read("firewall", packet_filter)
-    if not rules.drops and host.system.virtualization in _CONTAINERS:
+    if not rules.drops and in_container(host):
         return None, "a container behind the filter of its machine"
     return rules.drops, f"{len(rules.openings)} rules let something in"
 

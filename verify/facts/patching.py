@@ -19,9 +19,16 @@ from verify.facts.host_updates import PendingUpdate
 from verify.facts.verdicts import span
 from verify.facts.vulnerabilities import vulnerabilities
 
-__all__ = ["kernel_is_newest", "no_old_process", "no_overdue_reboot", "no_overdue_update", "searched"]
+__all__ = ["in_container", "kernel_is_newest", "no_old_process", "no_overdue_reboot", "no_overdue_update", "searched"]
 
+# What systemd-detect-virt(1) calls containers: they run the kernel of their machine.
+_CONTAINERS = ("docker", "lxc", "lxc-libvirt", "openvz", "podman", "rkt", "systemd-nspawn", "wsl")
 _RANKS = ("critical", "high", "medium", "low")
+
+
+def in_container(host: Any) -> bool:
+    """Return whether the host is a container, which shares the kernel, the clock and the disks of its machine."""
+    return host.system.virtualization in _CONTAINERS
 
 
 def searched(host: Any, bounds: Any) -> Iterator[Said]:
@@ -128,9 +135,11 @@ def kernel_is_newest(host: Any) -> Said:
     """Claim that the host runs the newest kernel that it has; a container runs that of its machine."""
     newest = host.newest_kernel
     if newest is None:
-        inside = host.system.virtualization
-        if inside and inside != "none":
-            return not_applicable(f"{host.name} is a guest ({inside}) that has no kernel of its own", observed=inside)
+        if in_container(host):
+            inside = host.system.virtualization
+            return not_applicable(
+                f"{host.name} is a container ({inside}), which has no kernel of its own", observed=inside
+            )
         return unknown(f"{host.name} has no kernel among its packages, so nobody knows which is the newest.")
     return expect(
         host.kernel == newest,

@@ -1,0 +1,192 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Faults that the controls of ACCESS have to see: who may write where."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from _world import DAY, HOUR, MINUTE, NOW, World, breaker
+from golden_records import add, alter, at, drop
+
+OTHER_ACCOUNT = "the account that used to verify is a stranger now"
+SYSTEMS = "it reads the same list"
+
+
+def principals(world: World, listing: str, *more: dict[str, Any], without: str = "") -> None:
+    """Add to a list of who can enter a system, and take a name out of it."""
+    body = json.loads(world.body("records", "access_listing"))
+    row = next(one["record"] for one in body["records"] if one["record"]["id"] == listing)
+    kept = [one for one in row["principals"] if one["name"] != without]
+    added = [{"last_used": at(DAY), **one} for one in more]
+    alter(world, "access_listing", listing, principals=[*kept, *added])
+
+
+def sudo_line(world: World, host: str, who: str, ago: float, command: str) -> None:
+    """Let somebody have run a command as root."""
+    line = f"{NOW - ago:.6f} {host} sudo[77]:   {who} : PWD=/home/{who} ; USER=root ; COMMAND={command}\n"
+    world.set(host, "access_uses", line + world.body(host, "access_uses"))
+
+
+@breaker("ACCESS-01", "the account that verifies can write below /etc")
+def can_write(world: World) -> None:
+    world.set("app1", "own_writable", "/etc/ccobservatory.env\n")
+
+
+@breaker("ACCESS-01", "sudo lets verification's account run anything")
+def can_become_root(world: World) -> None:
+    world.set("app1", "own_root_refused", "", rc=0)
+
+
+@breaker(
+    "ACCESS-01",
+    "verification came in as root",
+    also=dict.fromkeys(("ACCESS-01.windows", "SECURITY-01", "SECURITY-01.accounts", "SECURITY-05"), OTHER_ACCOUNT),
+)
+def came_as_root(world: World) -> None:
+    world.change("app1", "connection", lambda body: body.update(user="root", uid=0))
+
+
+@breaker("ACCESS-01", "whether it could write was not tried")
+def not_tried(world: World) -> None:
+    world.lose("app1", "own_writable")
+
+
+@breaker("ACCESS-01.windows", "somebody changed a host outside of any window")
+def outside_of_windows(world: World) -> None:
+    sudo_line(world, "app1", "ops", 6 * HOUR, "/usr/bin/systemctl restart ccobservatory")
+
+
+@breaker("ACCESS-01.windows", "somebody worked during a freeze, which is a window too, but forbids")
+def during_a_freeze(world: World) -> None:
+    sudo_line(world, "db1", "ops", 30 * MINUTE, "/usr/bin/vi /etc/postgresql/15/main/postgresql.conf")
+    body = json.loads(world.body("records", "window"))
+    freeze = next(one["record"] for one in body["records"] if one["record"]["kind"] == "freeze")
+    alter(world, "window", freeze["id"], start=at(2 * HOUR), end=at(-2 * HOUR), hosts=["db1"])
+
+
+@breaker("ACCESS-01.windows", "root logged in itself")
+def root_logged_in(world: World) -> None:
+    line = (
+        f"{NOW - HOUR:.6f} db1 sshd[88]: Accepted publickey for root from 192.0.2.1 port 50000 ssh2: ED25519 SHA256:x\n"
+    )
+    world.set("db1", "access_uses", line + world.body("db1", "access_uses"))
+
+
+@breaker("ACCESS-02", "somebody who is not declared administers the pipelines")
+def strange_administrator(world: World) -> None:
+    principals(world, "AL-ci", {"name": "former colleague", "role": "admin"})
+
+
+@breaker("ACCESS-02", "a declared administrator of the pipelines is missing")
+def missing_administrator(world: World) -> None:
+    principals(world, "AL-ci", without="platform A")
+
+
+@breaker("ACCESS-02", "the list of who can enter is three weeks old", also={"SECURITY-01.systems": SYSTEMS})
+def old_list(world: World) -> None:
+    alter(world, "access_listing", "AL-ci", at=at(21 * DAY))
+
+
+@breaker(
+    "ACCESS-02",
+    "no pipeline system is declared, and nobody says why",
+    also={"ACCESS-02.pipeline": "nobody is declared then"},
+)
+def no_system(world: World) -> None:
+    found = [one for one in world.variables["verify_systems"] if one["kind"] != "pipelines"]
+    world.variables["verify_systems"] = found
+
+
+@breaker("ACCESS-02.pipeline", "a pipeline names an administrator who is not declared")
+def pipeline_administrator(world: World) -> None:
+    def change(body: Any) -> None:
+        body["records"][-1]["record"]["administrators"] = ["platform A", "former colleague"]
+
+    for subject in ("records", "runs"):
+        if json.loads(world.body(subject, "pipeline"))["records"]:
+            world.change(subject, "pipeline", change)
+
+
+@breaker(
+    "ACCESS-03",
+    "one more account can log in to the host of the monitoring",
+    also={"SECURITY-01.accounts": "the account is not declared either"},
+)
+def monitoring_account(world: World) -> None:
+    world.set("mon1", "accounts", f"{world.body('mon1', 'accounts')}grafana:x:1500:1500::/home/grafana:/bin/bash\n")
+    world.set("mon1", "account_status", f"{world.body('mon1', 'account_status')}grafana P 2026-11-20 0 99999 7 -1\n")
+
+
+@breaker("ACCESS-03", "monitoring has an administrator less than declared")
+def monitoring_short(world: World) -> None:
+    world.variables["verify_systems"][0]["administrators"] = ["ops", "verify", "platform A"]
+
+
+@breaker(
+    "ACCESS-03.anonymous",
+    "Prometheus listens on every address",
+    also={
+        "INFRA-07": "nobody declared the port",
+        "INFRA-04": "the page shows ports",
+        "SECURITY-02.plain": "not declared",
+    },
+)
+def open_prometheus(world: World) -> None:
+    world.edit("mon1", "sockets", "127.0.0.1:9090", "0.0.0.0:9090")
+
+
+@breaker("ACCESS-03.anonymous", "a monitoring system lets anybody in")
+def anonymous(world: World) -> None:
+    row = {"name": "ci", "kind": "monitoring", "administrators": ["release A", "platform A"]}
+    world.variables["verify_systems"].append({**row, "name": "dashboards"})
+    found = [{"name": who, "role": "admin", "last_used": at(DAY)} for who in row["administrators"]]
+    about = {"system": "dashboards", "anonymous": True, "principals": found}
+    add(world, "access_listing", {"id": "AL-dashboards", "at": at(DAY), **about})
+
+
+@breaker("ACCESS-03.anonymous", "an Alertmanager on the network answers without a name")
+def nameless_answer(world: World) -> None:
+    del world.variables["verify_sources"]["alertmanager"]["via"]
+    world.set("alertmanager", "anonymous", {"status": 200, "credentials": False})
+
+
+@breaker("ACCESS-04", "somebody who is not declared reads the findings")
+def strange_reader(world: World) -> None:
+    principals(world, "AL-scanner", {"name": "contractor", "role": "read"})
+
+
+@breaker("ACCESS-04", "the scanner's list was never exported", also={"SECURITY-01.systems": SYSTEMS})
+def no_list(world: World) -> None:
+    drop(world, "access_listing", unless=lambda row: row["system"] != "scanner")
+
+
+@breaker("ACCESS-04", "a grant has run out and the reader is still there")
+def expired_grant(world: World) -> None:
+    principals(world, "AL-scanner", {"name": "contractor", "role": "read"})
+    about = {"system": "scanner", "principal": "contractor", "role": "read", "granted": at(60 * DAY)}
+    add(world, "access_grant", {**about, "expires": at(DAY), "approved_by": "security A", "reason": "an audit"})
+
+
+@breaker("ACCESS-05", "a stranger may write the documentation")
+def strange_writer(world: World) -> None:
+    principals(world, "AL-wiki", {"name": "team of another floor", "role": "write"})
+
+
+@breaker("ACCESS-05", "a member of the team may not write")
+def team_member_missing(world: World) -> None:
+    principals(world, "AL-wiki", without="database A")
+
+
+@breaker("ACCESS-05.repository", "everybody on the controller may write the pages")
+def world_writable(world: World) -> None:
+    world.change("repository:documentation", "state", lambda body: body.update(mode="0777"))
+
+
+@breaker("ACCESS-05.repository", "a commit of a stranger is among the pages")
+def strange_commit(world: World) -> None:
+    def change(body: Any) -> None:
+        body["commits"][0]["email"] = "stranger@example.net"
+
+    world.change("repository:documentation", "commits", change)

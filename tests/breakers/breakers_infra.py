@@ -1,0 +1,256 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Faults that INFRA-01 to INFRA-06 have to see: growth, patches, cost, drawings, drills and restores."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from _world import DAY, HOUR, NOW, World, breaker
+from golden_records import MACHINES, add, alter, at, drop
+
+from ansible_collections.ccobservatory.ops.plugins.module_utils import _utc
+
+SAME_UPDATES = "it holds the same updates against the same bounds"
+UPDATES = {"SECURITY-04": SAME_UPDATES, "DELIVER-03": SAME_UPDATES}
+SAME_DRILL = "the same drill is its exercise"
+STEPS = {f"DR-{number:02d}": SAME_DRILL for number in range(1, 13)}
+SAME_TEST = "it needs the same restore test"
+HISTORY = "it needs the same history"
+SECURITY_SUITE = "oldstable-security"
+
+
+def pool(world: World, name: str, **keys: Any) -> None:
+    """Change what is declared of a pool; a key set to None is taken out."""
+    found = next(one for one in world.variables["verify_pools"] if one["name"] == name)
+    found.update(keys)
+    for key in [key for key, value in keys.items() if value is None]:
+        del found[key]
+
+
+def waits(world: World, host: str, package: str = "openssl", *, whole_upgrade_ago: float | None = 3 * DAY) -> None:
+    """Let a security update wait on a host; its last upgrade as a whole was so long ago, or never (None)."""
+    line = f"{package}/{SECURITY_SUITE} 3.0.19-1~deb12u1 amd64 [upgradable from: 3.0.18-1~deb12u1]\n"
+    world.set(host, "updates", world.body(host, "updates") + line)
+    history = world.body(host, "apt_history")
+    begin = history.rindex("Start-Date")
+    world.set(host, "apt_history", history[:begin])
+    if whole_upgrade_ago is not None:
+        stamp = f"{_utc.from_epoch(NOW - whole_upgrade_ago):%Y-%m-%d  %H:%M:%S}"
+        text = history[begin:]
+        for key in ("Start-Date", "End-Date"):
+            text = "".join(
+                f"{key}: {stamp}\n" if line.startswith(key) else line for line in text.splitlines(keepends=True)
+            )
+        world.set(host, "apt_history", history[:begin] + text)
+
+
+def stamp(world: World, host: str, path: str, ago: float, mode: str = "644") -> None:
+    """Give a file of a host this age, and make it when it is not there."""
+    rows = [row for row in world.body(host, "file_states").splitlines() if not row.startswith(f"{path}\t")]
+    rows.append(f"{path}\tregular file\t{mode}\t0\t0\t12\t{NOW - ago:.0f}")
+    world.set(host, "file_states", "\n".join(rows) + "\n")
+
+
+@breaker("INFRA-01", "a pool does not say how large it may get")
+def no_size(world: World) -> None:
+    pool(world, "application", size=None)
+
+
+@breaker("INFRA-01", "the sizes of a pool contradict each other")
+def sizes_contradict(world: World) -> None:
+    pool(world, "application", size={"min": 3, "max": 2})
+
+
+@breaker("INFRA-01", "a pool stands at its largest size for more than a week")
+def at_its_maximum(world: World) -> None:
+    pool(world, "database", size={"min": 1, "max": 2})
+
+
+@breaker("INFRA-01", "fewer hosts answer than the pool needs")
+def below_its_minimum(world: World) -> None:
+    pool(world, "database", size={"min": 3, "max": 4})
+
+
+@breaker(
+    "INFRA-01",
+    "at its largest size, and Prometheus remembers three days only",
+    also=dict.fromkeys(
+        ("DELIVER-01.alerts", "EFFICIENCY-02", "MONITORING-01", "MORNING-06", "RELIABILITY-02"), HISTORY
+    ),
+)
+def short_memory(world: World) -> None:
+    pool(world, "database", size={"min": 1, "max": 2})
+
+    def forget(body: Any) -> None:
+        for row in body["result"]:
+            row["value"][1] = repr(3 * DAY)
+
+    world.change("prometheus", "query:history_s", forget)
+
+
+@breaker("INFRA-02", "a security update waits for three days and nobody rated it", also=UPDATES)
+def update_waits(world: World) -> None:
+    waits(world, "app1")
+
+
+@breaker("INFRA-02", "a security update waits and nothing says since when", also=UPDATES)
+def update_of_unknown_age(world: World) -> None:
+    waits(world, "app1", whole_upgrade_ago=None)
+    world.edit("app1", "apt_archives", "Date: Tue, 24 Nov 2026", "Date: Wed, 25 Nov 2026")
+
+
+@breaker("INFRA-02", "a host looked for updates four days ago", also=UPDATES)
+def old_lists(world: World) -> None:
+    stamp(world, "db1", "/var/lib/apt/lists", 4 * DAY, "755")
+
+
+@breaker("INFRA-02", "a host asks no archive for security updates", also=UPDATES)
+def no_security_archive(world: World) -> None:
+    lines = world.body("db1", "apt_archives").splitlines(keepends=True)
+    world.set("db1", "apt_archives", "".join(line for line in lines if "security" not in line.lower()))
+
+
+@breaker("INFRA-02", "apt did not answer", also=UPDATES)
+def apt_is_silent(world: World) -> None:
+    world.lose("lb1", "updates")
+
+
+@breaker("INFRA-02", "a reboot waits for ten days", also={"SECURITY-04": "it holds the same reboot against its bound"})
+def reboot_waits(world: World) -> None:
+    stamp(world, "db2", "/run/reboot-required", 10 * DAY)
+    world.set("db2", "reboot_required", "/run/reboot-required.pkgs:linux-image-6.1.0-41-amd64\n")
+
+
+@breaker("INFRA-02", "sshd still runs the library that an update replaced ten days ago")
+def old_process(world: World) -> None:
+    blocks = world.body("lb1", "services").split("\n\n")
+    place = next(number for number, block in enumerate(blocks) if "Id=ssh.service\n" in f"{block}\n")
+    pid = re.findall(r"(?m)^MainPID=(\d+)$", blocks[place])[0]
+    line = f"/proc/{pid}/maps:7f0-7f1 r-xp 00000000 fd:00 131 /usr/lib/x86_64-linux-gnu/libcrypto.so.3 (deleted)\n"
+    world.set("lb1", "stale_processes", line)
+    since = f"ExecMainStartTimestamp=@{NOW - 10 * DAY:.0f}"
+    blocks[place] = re.sub(r"(?m)^ExecMainStartTimestamp=.*$", since, blocks[place])
+    world.set("lb1", "services", "\n\n".join(blocks))
+    history = world.body("lb1", "apt_history")
+    world.set("lb1", "apt_history", history[: history.rindex("Start-Date")])
+
+
+@breaker("INFRA-03", "a volume that costs 31 a month is attached to nothing")
+def orphan(world: World) -> None:
+    resource = {"id": "vol-9", "kind": "volume", "attached": False, "monthly_cost": 31.0}
+    row = {"id": "RES-9", "at": at(HOUR), "source": "second provider", "resources": [resource]}
+    add(world, "resource_inventory", row)
+
+
+@breaker("INFRA-03", "nobody listed the resources")
+def no_inventory(world: World) -> None:
+    drop(world, "resource_inventory")
+
+
+@breaker("INFRA-04", "the page shows an address that the host does not have")
+def wrong_address(world: World) -> None:
+    world.edit("repository:documentation", "documents", "| app1 | 192.0.2.21 |", "| app1 | 192.0.2.22 |")
+
+
+@breaker("INFRA-04", "a host is not on the page")
+def host_missing(world: World) -> None:
+    def cut(body: Any) -> None:
+        for page in body["documents"]:
+            page["text"] = "".join(
+                line for line in page["text"].splitlines(keepends=True) if not line.startswith("| repo1 |")
+            )
+
+    world.change("repository:documentation", "documents", cut)
+
+
+@breaker(
+    "INFRA-04",
+    "the host did not tell its addresses",
+    also={"INFRA-07.filter": "an address decides who can reach the host"},
+)
+def no_addresses(world: World) -> None:
+    world.lose("app1", "addresses")
+
+
+@breaker("INFRA-04.page", "the page lists a host that is gone")
+def host_gone(world: World) -> None:
+    line = "| app7 | 192.0.2.27 | app | Debian GNU/Linux 12 (bookworm) | 2 | 24 GiB | 22/tcp |\\n\\n```mermaid"
+    world.edit("repository:documentation", "documents", "\\n\\n```mermaid", f"\\n{line}")
+
+
+@breaker("INFRA-04.page", "the diagram shows a service on another host")
+def wrong_drawing(world: World) -> None:
+    old = "service_web((web)) --> host_app1[app1]"
+    world.edit("repository:documentation", "documents", old, "service_web((web)) --> host_db1[db1]")
+
+
+@breaker("INFRA-04.page", "the page has no generated part", also={"INFRA-04": "it reads the same part of the page"})
+def no_generated_part(world: World) -> None:
+    world.edit("repository:documentation", "documents", "<!-- inventory: end -->", "")
+
+
+def drill(world: World, **keys: Any) -> None:
+    """Change the newest drill on file; a key of its record is given with ``record__``."""
+
+    def change(body: Any) -> None:
+        last = max(body["packs"], key=lambda pack: str(pack["record"]["started"]))
+        for key, value in keys.items():
+            if key.startswith("record__"):
+                last["record"][key.removeprefix("record__")] = value
+            else:
+                last[key] = value
+
+    world.change("runs", "packs", change)
+
+
+@breaker("INFRA-05", "the newest drill failed")
+def drill_failed(world: World) -> None:
+    drill(world, record__verdict="fail", record__verdict_reasons=["rows were lost"])
+
+
+@breaker("INFRA-05", "the seal of the newest drill is broken", also=STEPS)
+def drill_changed(world: World) -> None:
+    drill(world, intact=False, faults=["drill.json was changed after it was sealed"])
+
+
+@breaker("INFRA-05", "the loss of data in the drill was not measured", also={"DR-01": SAME_DRILL})
+def loss_not_measured(world: World) -> None:
+    achieved = {"rto_s": 41.0, "rpo_s": None, "lost_rows": 0, "in_doubt_rows": 0}
+    drill(world, record__achieved=achieved)
+
+
+@breaker("INFRA-05", "the recovery took three hours", also={"RELIABILITY-03": SAME_DRILL})
+def slow_recovery(world: World) -> None:
+    achieved = {"rto_s": 3 * HOUR, "rpo_s": 1.0, "lost_rows": 0, "in_doubt_rows": 0}
+    drill(world, record__achieved=achieved)
+
+
+@breaker(
+    "INFRA-05",
+    "no drill is on file",
+    also={**STEPS, "RELIABILITY-03": SAME_DRILL, "AUTOMATION-04.failover": SAME_DRILL},
+)
+def no_drill(world: World) -> None:
+    world.set("runs", "packs", {"packs": []})
+
+
+@breaker("INFRA-06", "the newest backup of the files of lb1 was never restored", also={"CORE-06": SAME_TEST})
+def never_restored(world: World) -> None:
+    drop(world, "restore_test", MACHINES, unless=lambda row: row["asset"] != "files-lb1")
+
+
+@breaker("INFRA-06", "the restore was tested nine days ago", also={"CORE-06": SAME_TEST})
+def old_test(world: World) -> None:
+    alter(world, "restore_test", "RT-files-lb1", MACHINES, started=at(9 * DAY + HOUR), ended=at(9 * DAY))
+
+
+@breaker("INFRA-06", "the content differed after the restore", also={"CORE-06": SAME_TEST})
+def content_differs(world: World) -> None:
+    alter(world, "restore_test", "RT-files-lb1", MACHINES, result="differs")
+
+
+@breaker("INFRA-06", "an older backup was restored than the newest one")
+def older_backup(world: World) -> None:
+    alter(world, "restore_test", "RT-files-lb1", MACHINES, backup={"label": "0ld0ld00", "source": "repo1"})
