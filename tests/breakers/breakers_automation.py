@@ -146,7 +146,7 @@ def page_failed(world: World) -> None:
 @breaker(
     "AUTOMATION-04.restore",
     "nothing was restored for more than a week",
-    also={"CORE-06": "it wants that of each asset"},
+    also={"CORE-06": "it wants that of each asset", "INFRA-06": "it wants that of each asset"},
 )
 def no_restore(world: World) -> None:
     def change(body: Any) -> None:

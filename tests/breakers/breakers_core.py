@@ -13,6 +13,7 @@ from golden_records import MACHINES, alter, at, drop
 DRIFT = "DRIFT-0"
 LISTING = "WL-1"
 COMPARED = {"EOD-06.in_force": "it rests on the same comparison"}
+RESTORED = {"INFRA-06": "it wants the restore of each asset tested"}
 TOLD = {"MONITORING-02.delivery": "it counts the same notifications"}
 
 
@@ -159,7 +160,7 @@ def target(world: World, job: str, **keys: Any) -> None:
     world.change("prometheus", "targets", change)
 
 
-@breaker("CORE-04", "an exporter does not answer")
+@breaker("CORE-04", "an exporter does not answer", also={"MORNING-02": "it wants every exporter of a host to answer"})
 def exporter_down(world: World) -> None:
     target(world, "haproxy", health="down", lastError="connection refused")
 
@@ -242,12 +243,12 @@ def image_not_scanned(world: World) -> None:
     scans(world, "registry.example.org/batch:4.2")
 
 
-@breaker("CORE-06", "an asset was never restored to test it")
+@breaker("CORE-06", "an asset was never restored to test it", also=RESTORED)
 def never_restored(world: World) -> None:
     drop(world, "restore_test", MACHINES, unless=lambda row: "lb1" not in row["asset"])
 
 
-@breaker("CORE-06", "the restore test of an asset is eight days old")
+@breaker("CORE-06", "the restore test of an asset is eight days old", also=RESTORED)
 def old_restore_test(world: World) -> None:
     def change(body: Any) -> None:
         for row in body["records"]:
@@ -257,7 +258,7 @@ def old_restore_test(world: World) -> None:
     world.change(MACHINES, "restore_test", change)
 
 
-@breaker("CORE-06", "the restore test of an asset found a difference")
+@breaker("CORE-06", "the restore test of an asset found a difference", also=RESTORED)
 def restore_differs(world: World) -> None:
     def change(body: Any) -> None:
         for row in body["records"]:
@@ -268,7 +269,9 @@ def restore_differs(world: World) -> None:
 
 
 @breaker(
-    "CORE-05.baseline", "a host keeps half of the baseline only", also={"INFRA-08": "it judges the same rules a host"}
+    "CORE-05.baseline",
+    "a host keeps half of the baseline only",
+    also={"INFRA-08": "it judges the same rules", "INFRA-08.change": "they held yesterday"},
 )
 def half_a_baseline(world: World) -> None:
     weaker = {"permitrootlogin": "yes", "passwordauthentication": "yes", "x11forwarding": "yes", "maxauthtries": "20"}

@@ -59,7 +59,11 @@ def no_green_run(world: World) -> None:
     world.change("records", "pipeline_run", change)
 
 
-@breaker("DELIVER-02", "the system that runs a pipeline does not know it")
+@breaker(
+    "DELIVER-02",
+    "the system that runs a pipeline does not know it",
+    also={"ACCESS-02.pipeline": "nobody says who administers it"},
+)
 def pipeline_unknown(world: World) -> None:
     drop(world, "pipeline", unless=lambda row: row["pipeline"] != "infrastructure")
 
@@ -170,6 +174,8 @@ def runbook_due(world: World) -> None:
     also={
         "AUTOMATION-03": "it reads the same runbooks",
         "DELIVER-06.named": "it reads the same runbooks",
+        "INFRA-04": "the estate's page is one of them",
+        "INFRA-04.page": "the estate's page is one of them",
         "DR-12": "it asks whether the page of the recovery was renewed",
         "TEAM-01": "it reads the same pages",
         "TEAM-01.commands": "it reads the same pages",
@@ -185,3 +191,42 @@ def playbook_without_a_runbook(world: World) -> None:
         body["files"].append({"path": "playbooks/rotate_keys.yml", "mode": "100644", "blob": "ee" * 20, "size": 400})
 
     world.change("repository:infrastructure", "tree", change)
+
+
+def pending(world: World, host: str, line: str) -> None:
+    """Let an update wait on a host, as apt lists it."""
+    world.set(host, "updates", f"{world.body(host, 'updates').rstrip()}\n{line}\n")
+
+
+OVERDUE = {"INFRA-02": "it wants the same of updates", "SECURITY-04": "it wants the same of updates"}
+
+
+@breaker("DELIVER-03", "a security update that no scan rates waits for more than a day", also=OVERDUE)
+def update_waits(world: World) -> None:
+    pending(world, "app1", "gzip/oldstable-security 1.12-1+deb12u1 amd64 [upgradable from: 1.12-1]")
+
+
+@breaker("DELIVER-03", "a host has no archive of security updates", also=OVERDUE)
+def no_security_archive(world: World) -> None:
+    lines = [line for line in world.body("app1", "apt_archives").splitlines() if "security" not in line]
+    world.set("app1", "apt_archives", "\n".join(lines) + "\n")
+
+
+@breaker("DELIVER-03", "a host did not say which updates wait", also=OVERDUE)
+def updates_unknown(world: World) -> None:
+    world.lose("app1", "updates")
+
+
+@breaker(
+    "DELIVER-03",
+    "the last run of the package manager on a host ended with an error",
+    also={"SECURITY-04": "it wants the last upgrade to have come to its end"},
+)
+def apt_failed(world: World) -> None:
+    body = world.body("app1", "apt_history").rstrip()
+    failed = (
+        "Start-Date: 2026-11-25  08:21:02\nCommandline: /usr/bin/unattended-upgrade\n"
+        "Upgrade: tzdata:amd64 (2025a-0+deb12u1, 2025b-0+deb12u1)\n"
+        "Error: Sub-process /usr/bin/dpkg returned an error code (1)\nEnd-Date: 2026-11-25  08:21:09\n"
+    )
+    world.set("app1", "apt_history", f"{body}\n\n{failed}")
