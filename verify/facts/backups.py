@@ -181,7 +181,8 @@ class Asset(View, kind="asset"):
 def _proves(record: Record, backup: Backup) -> bool:
     """Return whether a verified record proves a backup: its own, or an audit of the repository after it."""
     label = str(record.backup.get("label", ""))
-    if label and (label == backup.label or backup.label.startswith(label)):
+    # A snapshot has a short and a long name; the name of an incremental backup begins with that of its full one.
+    if label and (label == backup.label or (backup.type == "snapshot" and label.startswith(backup.label))):
         return True
     return bool(record.type == "backup" and record.started >= backup.stopped)
 

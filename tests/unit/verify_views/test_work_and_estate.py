@@ -245,6 +245,14 @@ def test_what_proves_a_backup() -> None:
     assert asset(world).last_restore_test is not None
 
 
+def test_the_proof_of_a_full_backup_proves_no_incremental_one() -> None:
+    """The label of an incremental backup begins with that of the full one that it rests on."""
+    world = World(verify_assets=[ASSET])
+    world.put("repo1", "pgbackrest_info", info(("20261101-010000F", 2000, False), ("20261101-010000F_x", 1000, False)))
+    world.add("restore_test", proof("restore_test", 500, "20261101-010000F"), subject="runs")
+    assert [asset(world).verified(one) for one in asset(world).backups] == [True, False]
+
+
 def test_each_of_the_last_days() -> None:
     world = World(verify_assets=[ASSET])
     world.put("repo1", "pgbackrest_info", info(("A", 2.5 * DAY, False), ("B", 0.5 * DAY, False), ("C", 60, True)))
