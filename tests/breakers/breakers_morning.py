@@ -191,6 +191,17 @@ def old_backup(world: World) -> None:
 
 @breaker(
     "MORNING-03",
+    "no backup of the last day was checked",
+    also=dict.fromkeys(("RELIABILITY-04", "EOD-03", "INFRA-06"), BACKUPS),
+)
+def unproved(world: World) -> None:
+    since = at(30 * HOUR)
+    drop(world, "backup", MACHINES, unless=lambda row: row["ended"] < since)
+    drop(world, "restore_test", MACHINES, unless=lambda row: row["ended"] < since)
+
+
+@breaker(
+    "MORNING-03",
     "the repository cannot be asked",
     also=dict.fromkeys(("CORE-06", "EOD-03", "INFRA-06", "RELIABILITY-04", "SECURITY-02.backups"), BACKUPS),
 )

@@ -111,25 +111,30 @@ def _network(host: Any, seen: Any, bounds: Any) -> Iterator[Said]:
 
 
 @control("MORNING-03")
-def the_newest_backup_is_good_and_young(asset: Any, bounds: Any) -> Iterator[Said]:
-    """Ask the repository for the asset's newest backup: it ended without error, is not older than the asset's period,
-    and was checked as it was taken.
+def backups_are_good_young_and_proved(asset: Any, estate: Any, bounds: Any) -> Iterator[Said]:
+    """Ask the repository for the asset's backups: the newest ended without error, and one that is not older than the
+    asset's period was proved to be intact.
 
-    The check is the record of the procedure that audited the repository or restored the backup, or the word of the
-    program that checks the repository after each backup.
+    The proof is the record of the procedure that audited the repository or restored the backup, or the word of the
+    program that checks the repository after each backup. Where backups are taken more often than they are checked, the
+    newest that was checked counts.
     """
-    newest = asset.newest
+    newest, period = asset.newest, asset.get("period_s", bounds.max_age_s)
     yield expect(newest is not None, f"the repository holds a backup of {asset.name}", observed=len(asset.backups))
     if newest is None:
         return
     yield expect(newest.ok, f"the backup {newest.label} of {asset.name} ended without error", observed=newest.ok)
-    period = asset.get("period_s", bounds.max_age_s)
     yield expect(
         asset.age_s <= period,
-        f"the backup of {asset.name} is younger than {span(period)}",
+        f"the newest backup of {asset.name} is younger than {span(period)}",
         observed=asset.age_s,
         expected=period,
     )
+    young = [one for one in asset.backups if one.ok and estate.now - one.stopped <= period]
+    proved = [one.label for one in young if asset.verified(one)]
     yield expect(
-        asset.verified(newest), f"the backup {newest.label} of {asset.name} passed its integrity check", expected=True
+        proved,
+        f"a backup of {asset.name} that is younger than {span(period)} passed its integrity check",
+        observed=proved[-1] if proved else f"none of {len(young)}",
+        expected="1 or more",
     )

@@ -32,7 +32,7 @@ def the_pipeline_succeeds_and_fails_for_new_reasons(pipeline: Any, bounds: Any) 
         if kpi.value is not None:
             yield expect(
                 kpi.value >= bounds.min_ratio,
-                f"{percent(bounds.min_ratio)} of {kpi.n} runs of {pipeline.name} succeeded over {span(window)}",
+                f"at least {percent(bounds.min_ratio)} of {kpi.n} runs of {pipeline.name} in {span(window)} succeeded",
                 observed=kpi.value,
                 expected=bounds.min_ratio,
             )

@@ -52,7 +52,9 @@ def every_outage_belongs_to_an_incident(service: Any, estate: Any, bounds: Any) 
     """
     open_ones, known = unexplained(estate, service, window_s=bounds.window_s, least_s=bounds.outage_min_s)
     if not known:
-        yield not_applicable(f"the probes of {service.name} saw no outage in {span(bounds.window_s)}")
+        yield not_applicable(
+            f"the probes of {service.name} saw no outage of {span(bounds.outage_min_s)} in {span(bounds.window_s)}"
+        )
         return
     yield expect(
         not open_ones,

@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 _SLACK_S = 300.0
+_WHOLE = 0.9
 
 
 def probe_of(service: Any) -> str:
@@ -111,11 +112,14 @@ def in_window(estate: Estate, service: Any, window_s: float) -> list[Span]:
 def failures(estate: Estate, service: Any, *, window_s: float, target_s: float) -> Kpi:
     """Return the mean time between failures of a service, over the time in which it was probed and up.
 
-    Probes see some failures and people others, so the larger of both counts is taken.
+    Probes see some failures and people others, so the larger of both counts is taken; that of people only where the
+    probes watched nearly all of the window, because a failure counts for the time in which it was looked for.
     """
     seen, told = outages_of(estate, service, window_s), in_window(estate, service, window_s)
-    up_s = max(0.0, observed_s(estate, service, window_s) - sum(one.seconds for one in seen))
-    return mtbf(up_s, max(len(seen), len(told)), target_s=target_s)
+    watched_s = observed_s(estate, service, window_s)
+    up_s = max(0.0, watched_s - sum(one.seconds for one in seen))
+    count = max(len(seen), len(told)) if watched_s >= _WHOLE * window_s else len(seen)
+    return mtbf(up_s, count, target_s=target_s)
 
 
 def implied(estate: Estate, service: Any, *, window_s: float, target: float) -> Kpi | None:

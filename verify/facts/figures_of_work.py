@@ -101,6 +101,8 @@ def patch_latency(estate: Estate, bounds: Any) -> Kpi:
     spans = []
     for host in estate.environment.hosts:
         scans, _reach = scans_of(estate, host, bounds.window_s)
+        if not scans:
+            raise NoEvidence(f"There is no scan of {host}.")
         spans += critical_spans(estate, host, scans)
     return _kpi.patch_latency(spans, now=estate.now, target_s=bounds.critical_s)
 
