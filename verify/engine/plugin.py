@@ -19,6 +19,7 @@ from verify.engine.control import Control, registered
 from verify.engine.judge import ControlResult
 from verify.engine.session import Run
 from verify.engine.words import Status
+from verify.testinfra import backend as hosts_of_tests
 
 __all__ = ["collect_file", "configure", "finish", "gather", "order", "status_word", "summarize"]
 
@@ -101,11 +102,13 @@ def configure(config: pytest.Config) -> None:
     if getattr(config.option, "numprocesses", None):
         raise pytest.UsageError("This suite collects concurrently by itself (--forks); leave pytest-xdist's -n out.")
     try:
-        config.stash[_RUN] = Run.prepare(asked, cwd=config.invocation_params.dir)
+        run = config.stash[_RUN] = Run.prepare(asked, cwd=config.invocation_params.dir)
     except OpsError as exc:
         if exc.details.get("exit_code") == words.EXIT_BROKEN:
             pytest.exit(exc.message, returncode=words.EXIT_BROKEN)
         raise pytest.UsageError(exc.message) from exc
+    live = asked.collect and asked.replay is None
+    hosts_of_tests.configure(config, run.environment, run.evidence, live)
 
 
 def collect_file(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -148,6 +151,7 @@ def gather(session: pytest.Session) -> None:
 
     try:
         run.gather(progress)
+        hosts_of_tests.use(run.evidence)
     except OpsError as exc:
         raise pytest.UsageError(exc.message) from exc
 
@@ -165,6 +169,7 @@ def finish(session: pytest.Session, exitstatus: int) -> None:
     run = session.config.stash.get(_RUN, None)
     if run is None or session.config.option.collectonly or not run.begun:
         return
+    hosts_of_tests.finish(session.config)
     others_failed = session.testsfailed > run.not_green
     session.exitstatus = run.finish(int(exitstatus), others_failed=others_failed)
 

@@ -59,6 +59,7 @@ class Run:
         self._expected = expected(self.matrix)
         self._estate: Estate | None = None
         self._log: Results | None = None
+        self._kept: store.KeptEvidence | None = None
         self._ledger: Ledger | None = None
 
     @classmethod
@@ -85,6 +86,11 @@ class Run:
     def control_ids(self) -> list[str]:
         """Return the controls of the matrix, in the order of the guide."""
         return [line.control.id for line in self.matrix]
+
+    @property
+    def evidence(self) -> Evidence:
+        """Return the evidence of the run; empty before it was gathered."""
+        return self._estate.evidence if self._estate else Evidence()
 
     @property
     def not_green(self) -> int:
@@ -120,11 +126,11 @@ class Run:
             newest = pack.newest(self.base)
             progress(f"evidence of {newest.name}, as old as it is; nobody is asked (--no-collect)")
             return store.read_evidence(newest), time.time()
-        with store.KeptEvidence(self.folder) as evidence:
-            collectors.collect(self.environment, evidence, self.catalogue, forks=self.options.forks, progress=progress)
-            previous.collect(self.base, evidence, now=time.time)
-            if self._ledger is not None:
-                figures.collect(self._ledger, self.environment.name, evidence, now=time.time)
+        evidence = self._kept = store.KeptEvidence(self.folder)  # open to the end: users' tests may add to it
+        collectors.collect(self.environment, evidence, self.catalogue, forks=self.options.forks, progress=progress)
+        previous.collect(self.base, evidence, now=time.time)
+        if self._ledger is not None:
+            figures.collect(self._ledger, self.environment.name, evidence, now=time.time)
         return evidence, time.time()
 
     def judge(self, control_id: str) -> ControlResult:
@@ -155,6 +161,8 @@ class Run:
         if others_failed and code != 1:
             code = 1
         interrupted = pytest_code in (2, 3, 4)
+        if self._kept is not None:
+            self._kept.close()
         self.header["ended"] = _utc.iso_ms(_utc.now())
         if not interrupted:
             self._log.close(code, expected=self._expected)

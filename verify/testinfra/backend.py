@@ -22,7 +22,7 @@ from verify.engine.declared import Environment
 from verify.engine.evidence import Evidence
 from verify.testinfra.store import Store
 
-__all__ = ["EvidenceBackend", "configure", "finish"]
+__all__ = ["EvidenceBackend", "configure", "finish", "use"]
 
 _REPLACED = ("evidence", "ansible", "ssh", "safe-ssh", "paramiko")
 _STASH = pytest.StashKey[tuple[Store, Mapping[str, str], str | None]]()
@@ -94,6 +94,12 @@ def configure(config: pytest.Config, environment: Environment, evidence: Evidenc
     config.stash[_STASH] = (EvidenceBackend.store, replaced, getattr(config.option, "connection", None))
     if not getattr(config.option, "connection", None):
         config.option.connection = EvidenceBackend.NAME
+
+
+def use(evidence: Evidence) -> None:
+    """Answer from this evidence: hosts are known when tests are collected, what they say only afterwards."""
+    if EvidenceBackend.store is not None:
+        EvidenceBackend.store.evidence = evidence
 
 
 def finish(config: pytest.Config) -> None:
