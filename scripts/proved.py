@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Say in a few lines what the newest drill proved and where the proof lies."""
+"""Say in a few lines what the newest drill and the newest mornings proved, and where the proof lies."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+
+WORDS = {"pass": "hold", "fail": "fail", "unknown": "unknown", "stale": "stale", "waived": "waived"}
 
 
 def newest(directory: Path) -> Path:
@@ -41,11 +43,24 @@ def told(drill: dict[str, Any], folder: Path) -> list[str]:
     ]
 
 
+def mornings(directory: Path, most: int = 2) -> list[str]:
+    """Return a line about each of the newest sealed mornings, the newest first; none when there are none."""
+    found = sorted(path.parent for path in directory.glob("*/results.jsonl") if (path.parent / "MANIFEST").exists())
+    lines = []
+    for folder in reversed(found[-most:]):
+        last = (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()[-1]
+        totals = json.loads(last).get("totals", {})
+        counts = ", ".join(f"{totals[status]} {word}" for status, word in WORDS.items() if totals.get(status))
+        lines.append(f"  {folder}/audit.html  {counts}")
+    return ["The mornings, the newest first:", *lines] if lines else []
+
+
 def main() -> int:
-    """Print the lines about the newest drill below the directory given."""
-    folder = newest(Path(sys.argv[1]))
+    """Print the lines about the newest mornings and the newest drill of the environment whose reports are named."""
+    base = Path(sys.argv[1])
+    folder = newest(base / "drills")
     drill = json.loads((folder / "drill.json").read_text(encoding="utf-8"))
-    print("\n".join(["", *told(drill, folder), ""]))
+    print("\n".join(["", *mornings(base), *told(drill, folder), ""]))
     return 0
 
 

@@ -56,6 +56,7 @@ STAGES = (
     Stage("mypy", "the types of all Python hold", ("python", "scripts/check_types.py")),
     Stage("yamllint", "YAML is well formed", ("yamllint", "--strict", ".")),
     Stage("unit", "rules, parsers and modules behave", (*PYTEST, "tests/unit"), counted=True),
+    Stage("breakers", "every control turns red for its fault, and no other", (*PYTEST, "tests/breakers"), counted=True),
     Stage("guards", "the house rules hold", (*PYTEST, "tests/guards"), counted=True),
     Stage("lint", "playbooks and roles pass the production profile", LINT),
     Stage("changelog", "the change fragments are valid", ("antsibull-changelog", "lint")),
@@ -65,7 +66,7 @@ STAGES = (
     Stage("estate", "the lab stands, provisioned by the roles", ("bash", "scripts/estate.sh")),
     Stage("lab", "backups, faults and drills on real hosts", LAB, counted=True),
 )
-QUICK = ("ruff", "mypy", "yamllint", "unit", "guards", "lint", "changelog")
+QUICK = ("ruff", "mypy", "yamllint", "unit", "breakers", "guards", "lint", "changelog")
 
 
 def elapsed(seconds: float) -> str:
