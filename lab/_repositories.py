@@ -30,6 +30,8 @@ COLLECTION = "ccobservatory.ops"
 PROTECTION = ("receive.denyNonFastForwards", "receive.denyDeletes")
 ROOTS = {"infrastructure": ("playbooks", "roles", "plugins"), "documentation": ("lab/documentation",)}
 LEFT_OUT = ("__pycache__", "collections")
+# Written by scripts/inventory_page.py from a run over this lab; it is not in the checkout, and stays.
+GENERATED = (Path("inventory.md"),)
 DEADLINE_S = 120
 # A person's own settings must not change what a repository of the lab is.
 ISOLATED = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
@@ -107,7 +109,7 @@ def _configure(estate: Estate, tree: Path) -> None:
 
 
 def _fill(root: Path, tree: Path, roots: Sequence[str]) -> None:
-    """Make the tree hold what stands below the roots of the checkout, and nothing else."""
+    """Make the tree hold what stands below the roots of the checkout, and nothing else but what was generated."""
     wanted: dict[Path, bytes] = {}
     for name in roots:
         base = root / name
@@ -115,7 +117,7 @@ def _fill(root: Path, tree: Path, roots: Sequence[str]) -> None:
         above = base if len(roots) == 1 else root
         wanted.update({path.relative_to(above): path.read_bytes() for path in _files(base)})
     present = {path.relative_to(tree) for path in _files(tree)}
-    for gone in present - set(wanted):
+    for gone in present - set(wanted) - set(GENERATED):
         (tree / gone).unlink()
     for relative, content in wanted.items():
         target = tree / relative

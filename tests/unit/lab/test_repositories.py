@@ -168,3 +168,12 @@ def test_the_settings_are_those_of_the_repository_alone(checkout: Estate) -> Non
         env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"},
     )
     assert plain.stdout.strip() == "G"
+
+
+def test_a_generated_page_stays(checkout: Estate) -> None:
+    _repositories.ensure(checkout)
+    tree = _repositories.directory(checkout, "documentation")
+    (tree / "inventory.md").write_text("# Inventory\n", encoding="utf-8")
+    (tree / "stray.md").write_text("# Stray\n", encoding="utf-8")
+    _repositories.ensure(checkout)
+    assert git(tree, "ls-files").splitlines() == ["inventory.md", "runbooks/site.md"]
