@@ -56,9 +56,9 @@ def infrastructure_code_is_where_it_is_checked(repository: Any) -> Iterator[Said
     """Ask each repository of infrastructure code what its default branch holds: it holds code, and the newest run of
     the pipeline that checks it looked at that very commit and succeeded."""
     if repository.get("kind") != "infrastructure":
-        kind, files = repository.get("kind", "of no kind"), len(repository.files)
+        kind, whole = repository.get("kind", "of no kind"), len(repository.files)
         yield not_applicable(
-            f"the {files} files of {repository.name} are {kind}, no infrastructure code", observed=kind
+            f"the {whole} files of {repository.name} are {kind}, no infrastructure code", observed=kind
         )
         return
     files = [path for path in repository.files if path.endswith((".yml", ".yaml", ".tf", ".json", ".j2"))]

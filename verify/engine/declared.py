@@ -32,7 +32,11 @@ LISTS = {
     "repository": "verify_repositories",
 }
 
-_NAMED = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string", "minLength": 1}}}
+_NAMED: dict[str, Any] = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {"name": {"type": "string", "minLength": 1}},
+}
 _MAP = {"type": "object"}
 _TEXT = {"type": "string"}
 SCHEMA: dict[str, Any] = {
