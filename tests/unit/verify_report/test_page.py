@@ -313,7 +313,14 @@ def test_text_stands_out_from_its_ground_in_both_themes(theme: str, ink: str, gr
 
 def test_print_has_its_own_rules() -> None:
     printed = CSS.partition("@media print")[2]
-    for rule in ("size: A4", "counter(page)", "target-counter(", "break-after: page", "details-content"):
+    for rule in (
+        "size: A4",
+        "counter(page)",
+        "target-counter(",
+        "break-after: page",
+        "details-content",
+        ".item[hidden]",
+    ):
         assert rule in printed
 
 
