@@ -58,7 +58,12 @@ Check = Callable[..., Iterable[Said]]
 
 
 def expect(holds: Any, says: str, *, observed: Any = None, expected: Any = None) -> Expectation:
-    """Return an expectation. ``says`` is the claim in present tense; observed and expected are plain values."""
+    """Return an expectation. ``says`` is the claim in present tense; observed and expected are plain values.
+
+    Raises TypeError for a function that nobody called or a generator that nobody read: both count as true.
+    """
+    if type(holds) is not bool and (callable(holds) or hasattr(holds, "__next__")):
+        raise TypeError(f"the claim {says!r} rests on {type(holds).__name__}, which is always true")
     # By place, past the constructor: checks say hundreds of thousands of these.
     return tuple.__new__(Expectation, (bool(holds), says, observed, expected))
 

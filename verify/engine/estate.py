@@ -54,7 +54,8 @@ class Estate:
         if found.error is not None:
             raise NoEvidence(found.error)
         age = self.now - found.collected
-        if age > self.freshness_s:
+        # Said so that an instant which is no number is old as well.
+        if not age <= self.freshness_s:
             raise StaleEvidence(
                 f"{name} of {subject} is {age:.0f} s old; at most {self.freshness_s:.0f} s are allowed."
             )

@@ -19,9 +19,12 @@ from typing import Any, TypeVar
 from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import sha256_bytes
 from verify.engine.words import EvidenceClass, Status
 
-__all__ = ["Evidence", "Fact", "ManualDue", "NoEvidence", "NotJudged", "StaleEvidence"]
+__all__ = ["UNREADABLE", "Evidence", "Fact", "ManualDue", "NoEvidence", "NotJudged", "StaleEvidence"]
 
 T = TypeVar("T")
+
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What reading something malformed ends in; nesting without end is one of the ways in which a source can lie."""
 
 
 class NotJudged(Exception):
@@ -120,15 +123,15 @@ class Evidence:
     def parsed(self, fact: Fact, parser: Callable[[str], T]) -> T:
         """Return the body as a parser reads it; equal bodies are parsed once for all subjects.
 
-        Raises `NoEvidence` when there is no body, or the parser rejects it with ValueError, KeyError, TypeError or
-        IndexError. The value is shared: nobody may change it.
+        Raises `NoEvidence` when there is no body, or the parser stumbles over it (`UNREADABLE`). The value is shared:
+        nobody may change it.
         """
         key = (parser, fact.digest or "")
         if key not in self._parsed:
             body = self.body(fact)
             try:
                 self._parsed[key] = parser(body)
-            except (ValueError, KeyError, TypeError, IndexError) as exc:
+            except UNREADABLE as exc:
                 raise NoEvidence(f"What {fact.subject} said for {fact.name} cannot be read: {exc}.") from exc
         found: T = self._parsed[key]
         return found

@@ -16,7 +16,7 @@ from verify.engine.catalogue import Item, bounds_of
 from verify.engine.control import Control, Expectation, Said, Verdict
 from verify.engine.declared import Declared
 from verify.engine.estate import Estate
-from verify.engine.evidence import Fact, NoEvidence, NotJudged
+from verify.engine.evidence import UNREADABLE, Fact, NoEvidence, NotJudged
 from verify.engine.words import GREEN, EvidenceClass, Status, worst
 
 __all__ = ["ControlResult", "Row", "finding_id", "judge"]
@@ -27,6 +27,8 @@ _PLACE = {EvidenceClass.DECLARED: 0, EvidenceClass.ATTESTED: 1, EvidenceClass.MA
 # Keys of the facts used, the instant of the oldest, the weakest class.
 _Proof = tuple[tuple[str, ...], float | None, EvidenceClass | None]
 _NO_PROOF: _Proof = ((), None, None)
+# What only the inventory says: no fact was read.
+_DECLARED: _Proof = ((), None, EvidenceClass.DECLARED)
 _PASS = Status.PASS
 _ROW = tuple.__new__
 
@@ -119,10 +121,10 @@ def _cell(control: Control, estate: Estate, declared: Declared, arguments: list[
         said.extend(control.check(subject, *arguments))
     except NotJudged as exc:
         stopped = exc
-    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as exc:
+    except UNREADABLE as exc:
         # A check that stumbles over what a source said has decided nothing; the others go on.
         stopped = NoEvidence(f"The check could not read its evidence ({type(exc).__name__}: {exc}).")
-    if said and used and stopped is None:
+    if said and stopped is None and _read(used):
         for one in said:
             if type(one) is not Expectation or not one[0]:
                 break
@@ -132,6 +134,11 @@ def _cell(control: Control, estate: Estate, declared: Declared, arguments: list[
             start = (declared.kind, declared.name, _PASS, last[1], len(said), 0, (), last[2], last[3])
             return _ROW(Row, (*start, *_proof(used), None, ""))
     return _row(declared, said, stopped, used)
+
+
+def _read(used: list[Fact]) -> bool:
+    """Return whether any of the facts used was had: a check that goes on without its evidence proves nothing."""
+    return any(fact.error is None for fact in used)
 
 
 def _row(declared: Declared, said: list[Said], stopped: NotJudged | None, used: list[Fact]) -> Row:
@@ -148,12 +155,15 @@ def _row(declared: Declared, said: list[Said], stopped: NotJudged | None, used: 
     if telling:
         chief = worst(one.status for one in telling)
         said_it = next(one for one in telling if one.status is chief)
+        if chief is Status.NOT_APPLICABLE and not used:
+            # Then the environment's own word is all there is, and the row says so.
+            proof = _DECLARED
         return _decided(declared, chief, said_it.says, len(held), proof, said_it.observed)
     if not held:
         return _decided(declared, Status.UNKNOWN, "The check decided nothing about this subject.", 0, proof)
     last = held[-1]
-    if not used:
-        # A claim that holds without any evidence is a constant, not a proof.
+    if not _read(used):
+        # A claim that holds without any evidence is a constant, not a proof; nor is a fact that nobody could have one.
         told = "The check used no evidence, so it proves nothing."
         return _decided(declared, Status.UNKNOWN, told, len(held), proof, last.observed, last.expected)
     return _decided(declared, Status.PASS, last.says, len(held), proof, last.observed, last.expected)

@@ -15,7 +15,7 @@ from typing import Any
 
 from verify.engine.catalogue import Catalogue, bounds_of, load
 from verify.engine.estate import Estate
-from verify.engine.evidence import NotJudged
+from verify.engine.evidence import UNREADABLE, NotJudged
 
 __all__ = ["MISSING", "Figure", "Sample", "figure", "names", "samples", "with_words", "words"]
 
@@ -129,6 +129,6 @@ def samples(estate: Estate, catalogue: Catalogue | None = None) -> list[Sample]:
         try:
             kpi = one.read(*subject, estate, _bounds(estate, one, catalogue))
             found.append(Sample(name, kpi.value, one.unit, int(kpi.n), kpi.coverage, str(kpi.verdict)))
-        except (NotJudged, AttributeError, ValueError, LookupError, TypeError, ArithmeticError):
+        except (NotJudged, *UNREADABLE):
             found.append(Sample(name, None, one.unit, 0, None, MISSING))
     return found

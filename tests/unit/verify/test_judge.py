@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -129,7 +132,11 @@ def test_what_was_not_collected_is_unknown_and_the_other_hosts_go_on() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [KeyError("x"), TypeError("x"), ZeroDivisionError("x"), AttributeError("x"), NoEvidence("x")]
+    "error",
+    [
+        *(KeyError("x"), TypeError("x"), ZeroDivisionError("x"), AttributeError("x"), NoEvidence("x")),
+        RecursionError("x"),
+    ],
 )
 def test_a_check_that_stumbles_is_unknown(error: Exception) -> None:
     def check(host: Any) -> Iterator[Any]:
@@ -146,6 +153,50 @@ def test_malformed_evidence_is_unknown_and_says_whose() -> None:
     row = judge(one(reads([HELD])), item(), world).rows[0]
     assert row.status is Status.UNKNOWN
     assert "db1" in row.says
+
+
+def test_nesting_without_end_is_unknown_and_the_other_hosts_go_on() -> None:
+    def check(host: Any) -> Iterator[Any]:
+        host.read("count", json.loads)
+        yield HELD
+
+    world = estate()
+    bomb = "[" * 200_000
+    world.evidence.record(bomb, subject="db1", name="count", source="host", collected=NOW, command="count")
+    first, second = judge(one(check), item(), world).rows
+    assert (first.status, second.status) == (Status.UNKNOWN, Status.PASS)
+    assert "db1" in first.says
+
+
+def test_an_instant_that_is_no_number_is_not_fresh() -> None:
+    world = estate(hosts=("db1",))
+    world.evidence.record("3", subject="db1", name="count", source="host", collected=math.nan, command="count")
+    assert judge(one(reads([HELD])), item(), world).rows[0].status is Status.STALE
+
+
+def test_a_check_that_goes_on_without_its_only_evidence_proves_nothing() -> None:
+    def check(host: Any) -> Iterator[Any]:
+        with contextlib.suppress(NoEvidence):
+            host.read("count", int)
+        yield HELD
+
+    world = estate(hosts=("db1",))
+    world.evidence.missing("no answer", subject="db1", name="count", source="host", collected=NOW, command="count")
+    assert judge(one(check), item(), world).rows[0].status is Status.UNKNOWN
+
+
+def test_not_applicable_by_declaration_alone_says_that_nothing_else_stands_behind_it() -> None:
+    def check(host: Any) -> Iterator[Any]:
+        yield not_applicable(f"{host.name} is declared as not critical")
+
+    (row,) = judge(one(check), item(), estate(hosts=("db1",))).rows
+    assert (row.status, row.klass) == (Status.NOT_APPLICABLE, EvidenceClass.DECLARED)
+
+
+@pytest.mark.parametrize("always", [lambda: False, (_ for _ in ()), iter(())])
+def test_a_claim_that_cannot_fail_is_refused(always: Any) -> None:
+    with pytest.raises(TypeError, match="always true"):
+        expect(always, "it holds")
 
 
 def test_nobody_to_judge_is_unknown_unless_declared() -> None:
