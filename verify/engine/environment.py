@@ -33,7 +33,8 @@ def find_inventory(name: str, bases: Iterable[Path]) -> Path:
 
     Raises `OpsError` with the places looked at and the environments that exist.
     """
-    looked, known = [], set()
+    looked: list[str] = []
+    known: set[str] = set()
     for base in bases:
         folder = base / "inventories" / name
         looked.append(str(folder))
