@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
@@ -32,7 +33,7 @@ class Listed:
     instead: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HostFact:
     """One question to a host, and with it one entry of the allow-list.
 
@@ -64,7 +65,7 @@ class HostFact:
             raise OpsError(f"The command of {self.name} still waits for a variable of the inventory.")
         return tuple(str(word) for word in self.argv) or (self.path,)
 
-    @property
+    @cached_property
     def asked(self) -> str:
         """Return the question as a person would write it: ``sudo -u root /usr/sbin/sshd -T``, or the file's path."""
         words = " ".join(word if word and not set(word) & set(" \"'\\$;(){}") else repr(word) for word in self.words)

@@ -14,7 +14,7 @@ import ast
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import HostFact
@@ -25,6 +25,7 @@ HERE = Path(__file__).resolve().parent
 COMMAND = "command -v python3 >/dev/null 2>&1 && exec python3 -IS -W ignore - || exec /bin/sh"
 SHELL_COMMAND = "exec /bin/sh"
 TIMED_OUT = 124
+_TOKEN = b"%TOKEN%"
 # How many words each line of the frame carries.
 _WORDS = {b"H": 2, b"B": 2, b"X": 0, b"E": 3, b"Z": 0}
 
@@ -59,14 +60,20 @@ class Reply:
 
 def program(facts: Iterable[HostFact], token: str) -> bytes:
     """Return the text for the standard input of a host. Raises ValueError for words that would break its quotes."""
-    chosen = list(facts)
-    lines = [f"T={token}", shell_preamble(), *(question(fact) for fact in chosen)]
+    return _program(tuple(facts)).replace(_TOKEN, token.encode())
+
+
+@lru_cache(maxsize=64)
+def _program(facts: tuple[HostFact, ...]) -> bytes:
+    """Return the text with a word in the place of the token: hosts of the same groups are asked the same."""
+    token = _TOKEN.decode()
+    lines = [f"T={token}", shell_preamble(), *(question(fact) for fact in facts)]
     shell = "\n".join([*lines, "printf '\\n%s Z\\n' \"$T\" >&8", "exit 0", ""])
     if "'''" in shell or any(escape in shell for escape in ("\\x", "\\u", "\\U", "\\N")):
         raise ValueError("the shell program cannot stand inside a Python string")
     plan = tuple(
         (fact.name, fact.user, fact.deadline_s, fact.cap, fact.words, bool(fact.path and not fact.argv))
-        for fact in chosen
+        for fact in facts
     )
     return f"''':'\n{shell}'''\n{_python_source()}\nmain({token!r}, {plan!r})\n".encode()
 

@@ -60,7 +60,15 @@ def drill(scenario: str) -> dict[str, Any]:
         folders = _drills.drills(Path(scratch))
         if not folders or not (folders[-1] / "drill.json").exists():
             sys.exit(f"The drill {scenario} left no record:\n{done.stdout[-2000:]}")
-        return _drills.record(folders[-1])
+        record = _drills.record(folders[-1])
+        tell(scenario, **brief(record))
+        return record
+
+
+def tell(what: str, **figures: Any) -> None:
+    """Say on standard error what was measured just now: a long run that is ended early has not run for nothing."""
+    line = {"measured": what, "load_average_now": os.getloadavg(), **figures}
+    print(json.dumps(line), file=sys.stderr, flush=True)
 
 
 def brief(record: dict[str, Any]) -> dict[str, Any]:
@@ -79,9 +87,13 @@ def brief(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def load(scale: int) -> int:
-    """Fill the primary with pgbench's tables, take a full backup of it, and return its size in bytes."""
-    on("db1", f"{AS_POSTGRES} createdb bench 2>/dev/null; {AS_POSTGRES} pgbench -iqs {scale} bench")
-    on("repo1", f"{AS_POSTGRES} pgbackrest --stanza=main --type=full --log-level-console=off backup")
+    """Fill the primary with pgbench's tables, take a full backup of it, and return its size in bytes.
+
+    A scale of 0 keeps what an earlier run left: its tables and its newest backup.
+    """
+    if scale:
+        on("db1", f"{AS_POSTGRES} createdb bench 2>/dev/null; {AS_POSTGRES} pgbench -iqs {scale} bench")
+        on("repo1", f"{AS_POSTGRES} pgbackrest --stanza=main --type=full --log-level-console=off backup")
     info = json.loads(on("repo1", f"{AS_POSTGRES} pgbackrest --stanza=main --output=json info"))
     return int(info[0]["backup"][-1]["info"]["size"])
 
@@ -94,6 +106,7 @@ def restore(runs: int, scale: int) -> dict[str, Any]:
         began = time.monotonic()
         on("db2", BY_HAND)
         hand.append(time.monotonic() - began)
+        tell("by hand", seconds=round(hand[-1], 3))
         on("db2", EMPTY)
         on("db1", "systemctl start postgresql@15-main")
         seen.append(brief(drill("site_lost_repository")))
@@ -128,7 +141,10 @@ def main() -> int:
     parser.add_argument("figure", choices=["restore", "gaps", "loss"])
     parser.add_argument("--runs", type=int, default=3, help="how often (default 3)")
     parser.add_argument(
-        "--scale", type=int, default=75, help="pgbench scale of the restore figure (75 is about 1.1 GB)"
+        "--scale",
+        type=int,
+        default=75,
+        help="pgbench scale of the restore figure (75 is about 1.1 GB, 0 keeps what is there)",
     )
     given = parser.parse_args()
     figures = {

@@ -47,11 +47,14 @@ class Limits:
 
     deadline_s: float
     most_bytes: int
-    first_s: float = 30.0
+    first_s: float = 60.0
 
 
 class Places:
-    """How many hosts are spoken with: ``busy`` at the same time, ``waiting`` for silent ones beside them."""
+    """How many hosts are spoken with: ``busy`` at the same time, ``waiting`` together with the silent ones.
+
+    The second bound keeps a controller that is itself too slow from starting everything at once.
+    """
 
     def __init__(self, busy: int, waiting: int) -> None:
         self.busy = asyncio.Semaphore(busy)
@@ -82,10 +85,24 @@ async def talk(
 
 
 class _Place:
-    """A place among the busy hosts; it can be given back before the conversation is over."""
+    """A place among the busy hosts; it is given back early when nothing is heard for a while."""
 
     def __init__(self, semaphore: asyncio.Semaphore) -> None:
         self._semaphore: asyncio.Semaphore | None = semaphore
+        self._heard = 0.0
+
+    def heard(self) -> None:
+        """Note that the conversation goes on."""
+        self._heard = asyncio.get_running_loop().time()
+
+    def watch(self) -> None:
+        """Give the place back after a while of silence, now or later."""
+        loop = asyncio.get_running_loop()
+        idle = loop.time() - self._heard
+        if idle >= SILENCE_S:
+            self.give_back()
+        elif self._semaphore is not None:
+            loop.call_later(SILENCE_S - idle + 0.01, self.watch)
 
     def give_back(self) -> None:
         if self._semaphore is not None:
@@ -97,13 +114,14 @@ async def _converse(
     process: Process, stdin: bytes, limits: Limits, spoken: Spoken, place: _Place, now: Callable[[], float]
 ) -> None:
     loop = asyncio.get_running_loop()
-    silence = loop.call_later(SILENCE_S, place.give_back)
+    place.heard()
+    place.watch()
     # A host that hangs before its first word will not recover: its time is not spent to the end.
     mute = loop.call_later(limits.first_s, _give_up, process, spoken)
 
     async def all_of_it() -> None:
         await asyncio.gather(
-            _feed(process, stdin), _listen(process, limits, spoken, now), _overhear(process, spoken, now)
+            _feed(process, stdin), _listen(process, limits, spoken, place, now), _overhear(process, spoken, place, now)
         )
         spoken.code = await process.wait()
 
@@ -112,7 +130,6 @@ async def _converse(
     except TimeoutError:
         spoken.late = True
     finally:
-        silence.cancel()
         mute.cancel()
         if process.returncode is None:
             await _stop(process)
@@ -128,11 +145,12 @@ async def _feed(process: Process, stdin: bytes) -> None:
         return  # the process ended first; its exit code and its errors tell why
 
 
-async def _listen(process: Process, limits: Limits, spoken: Spoken, now: Callable[[], float]) -> None:
+async def _listen(process: Process, limits: Limits, spoken: Spoken, place: _Place, now: Callable[[], float]) -> None:
     assert process.stdout is not None  # noqa: S101 - a pipe was asked for
     while piece := await process.stdout.read(1 << 18):
         if spoken.first is None:
             spoken.first = now()
+        place.heard()
         spoken.stdout += piece
         if len(spoken.stdout) > limits.most_bytes:
             spoken.flooded = True
@@ -140,9 +158,10 @@ async def _listen(process: Process, limits: Limits, spoken: Spoken, now: Callabl
             return
 
 
-async def _overhear(process: Process, spoken: Spoken, now: Callable[[], float]) -> None:
+async def _overhear(process: Process, spoken: Spoken, place: _Place, now: Callable[[], float]) -> None:
     assert process.stderr is not None  # noqa: S101 - a pipe was asked for
     while piece := await process.stderr.read(1 << 16):
+        place.heard()
         if len(spoken.stderr) < STDERR_CAP:
             spoken.stderr += piece
         if spoken.sent is None and COMMAND_SENT in spoken.stderr:

@@ -18,6 +18,7 @@ __all__ = ["MASK", "Redactor", "secret_values"]
 
 MASK = b"[redacted]"
 SHORTEST = 6
+MOST_SEEN, LONGEST_SEEN = 4096, 64 * 1024
 _SECRET_NAME = re.compile(
     r"(?:^|_)(?:pass|passwd|password|passphrase|secret|secrets|token|api_?key|access_?key|private_?key|cipher_?pass|"
     r"credential|credentials|auth_?key)(?:$|_(?!file|path|dir|hash$|policy|length|min|max|age))",
@@ -74,17 +75,33 @@ class Redactor:
     def __init__(self, secrets: Iterable[str]) -> None:
         """Values shorter than six characters are left alone: they would tear holes into everything."""
         known = {value.strip() for value in secrets if len(value.strip()) >= SHORTEST}
+        self._seen: dict[bytes, bytes] = {}
         self._known = sorted((value.encode() for value in known), key=len, reverse=True)
 
     def __call__(self, data: bytes) -> bytes:
-        """Return the bytes with every secret replaced by ``[redacted]``."""
+        """Return the bytes with every secret replaced by ``[redacted]``; hosts say the same often, so that is kept."""
+        known = self._seen.get(data)
+        if known is None:
+            known = self._clean(data)
+            if len(self._seen) < MOST_SEEN and len(data) <= LONGEST_SEEN:
+                self._seen[data] = known
+        return known
+
+    def _clean(self, data: bytes) -> bytes:
         for value in self._known:
             if value in data:
                 data = data.replace(value, MASK)
         if b"PRIVATE KEY-----" in data:
             data = _PRIVATE_KEY.sub(rb"-----BEGIN \1-----" + MASK, data)
         lower = data.lower()
-        if any(sign in lower for sign in _SIGNS):
-            for form, replacement in _FORMS:
-                data = form.sub(replacement, data)
-        return data
+        if not any(sign in lower for sign in _SIGNS):
+            return data
+        return b"".join(_line(line) for line in data.splitlines(keepends=True))
+
+
+def _line(line: bytes) -> bytes:
+    lower = line.lower()
+    if any(sign in lower for sign in _SIGNS):
+        for form, replacement in _FORMS:
+            line = form.sub(replacement, line)
+    return line
