@@ -63,6 +63,7 @@ def begin(
         "owners": dict(environment.variables.get("verify_owners") or {}),
         "signer": str(environment.variables.get("verify_signing_principal") or ""),
         "replay_of": options.replay.name if options.replay else "",
+        "evidence_of": "",
     }
 
 

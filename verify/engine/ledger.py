@@ -128,12 +128,13 @@ class Ledger:
         kpis: Iterable[rows.Figure] = (),
         manifest: str = "",
     ) -> bool:
-        """Append a run, whole or not at all; return False when it is in already, or only judged a past run again.
+        """Append a run, whole or not at all; return False when it is in already, or only judged again what another
+        run collected.
 
         ``manifest`` is the SHA-256 of the sealed pack's manifest. Findings follow the newest run that judged them: a
         run appended late adds its own rows and leaves them alone.
         """
-        if header.get("replay_of"):
+        if header.get("replay_of") or header.get("evidence_of"):
             return False
         own = {"environment": now.environment, "run": now.run}
         with self._speaking(writing=True) as connection:

@@ -85,8 +85,8 @@ def lines(
 ) -> list[Line]:
     """Return the matrix of a run, in the order of the catalogue.
 
-    Raises `OpsError` for a control whose item the catalogue lacks, a name that does not exist, and a selection that
-    leaves nothing to decide.
+    Raises `OpsError` for a control whose item the catalogue lacks, a name that does not exist, a finding or an item
+    that nothing in the matrix answers to, and a selection that leaves nothing to decide.
     """
     selection.check(catalogue, environment)
     ranked = sorted(controls, key=lambda control: (SECTIONS.index(catalogue[control.item].section), control.id))
@@ -97,9 +97,29 @@ def lines(
             line = Line(control, item, tuple(_subjects(control, environment, selection)))
             if not (selection.hosts or selection.findings) or line.subjects:
                 found.append(line)
+    _refuse_unproved(selection, ranked)
+    _refuse_unfound(selection, found)
     if not found:
         raise OpsError("The selection leaves nothing to decide; a run that decides nothing is never green.")
     return found
+
+
+def _refuse_unproved(selection: Selection, controls: Sequence[Control]) -> None:
+    """Raise `OpsError` for an item that was asked for by name and that no control proves: the others hide the gap."""
+    proved = {control.item for control in controls}
+    for item in selection.items:
+        if item not in proved:
+            raise OpsError(f"--item {item}: no control proves it, it is a declared gap; leave it out.")
+
+
+def _refuse_unfound(selection: Selection, found: Iterable[Line]) -> None:
+    """Raise `OpsError` for a finding that is no cell of the matrix: one that was mistyped would count as mended."""
+    cells = {finding_id(line.control.id, one.kind, one.name) for line in found for one in line.subjects}
+    for name in selection.findings:
+        if name not in cells:
+            raise OpsError(
+                f"--only {name}: no cell of this selection has that name; copy it from the report of the last run."
+            )
 
 
 def _subjects(control: Control, environment: Environment, selection: Selection) -> list[Declared]:

@@ -25,7 +25,7 @@ from verify.engine.estate import Estate
 from verify.engine.judge import ControlResult
 from verify.engine.kpis import samples, with_words
 from verify.engine.ledger import KEEP_DAYS, Ledger
-from verify.engine.results import Results
+from verify.engine.results import Results, read_results
 from verify.report import notices
 from verify.report.data import item_row, read_pack
 
@@ -47,12 +47,32 @@ def check_signing(environment: Environment) -> None:
     _sshsig.fingerprint(key)
 
 
-def newest(base: Path) -> Path:
-    """Return the newest run that holds evidence; `OpsError` when there is none."""
-    found = sorted(path.parent.parent for path in base.glob("*/evidence/index.jsonl"))
+def newest(base: Path, environment: Environment, *, env: str) -> tuple[Path, str]:
+    """Return the newest run of an inventory that holds evidence, and which run collected it.
+
+    ``env`` is how the inventory is called: two of them may speak of one environment, such as two copies of a lab. Where
+    runs are sealed, only a sealed one counts, and its seal has to hold. Raises `OpsError` when there is none, with
+    ``exit_code`` 12 when its seal is broken.
+    """
+    key, signers = _signing(environment)
+    found = []
+    for path in sorted(base.glob("*/evidence/index.jsonl")):
+        header = _header(path.parent.parent / RUN)
+        if header.get("env") == env and (key is None or (path.parent.parent / MANIFEST).exists()):
+            found.append((path.parent.parent, str(header.get("evidence_of") or path.parent.parent.name)))
     if not found:
-        raise OpsError(f"There is no run with evidence below {base}; run once with --live.")
+        raise OpsError(f"There is no run of {env} with evidence below {base} that ended; run once with --live.")
+    if key is not None:
+        replay.check_seal(found[-1][0], signers)
     return found[-1]
+
+
+def _header(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def write_begin(folder: Path, header: dict[str, Any], catalogue: Catalogue, environment: Environment) -> None:
@@ -65,16 +85,30 @@ def write_begin(folder: Path, header: dict[str, Any], catalogue: Catalogue, envi
 
 
 def finish_abandoned(base: Path, progress: Callable[[str], None]) -> None:
-    """Give runs that were killed their report over what they decided, and say so; they are not sealed, but kept."""
+    """Give runs that were killed their report over what they decided, and say so; they are not sealed, but kept.
+
+    A run of an environment that seals nothing is not sealed either; its closing line tells it from a killed one.
+    """
     for path in sorted(base.glob(f"*/{RESULTS}")):
         folder = path.parent
         if (folder / MANIFEST).exists() or (folder / "abandoned").exists():
             continue
-        if _living(folder):
+        if _living(folder) or _closed(path):
             continue
         report.write_all(folder)
         (folder / "abandoned").write_text("This run was killed before it ended.\n", encoding="utf-8")
         progress(f"run {folder.name} was killed before it ended; its report is marked incomplete")
+
+
+def _closed(results: Path) -> bool:
+    """Return whether a run wrote its closing line and removed the mark that says that it is being written."""
+    if (results.parent / ".pid").exists():
+        return False
+    try:
+        return read_results(results).complete
+    except OpsError:
+        # Edited since; what becomes of it is for the one who checks it.
+        return True
 
 
 def _living(folder: Path) -> bool:

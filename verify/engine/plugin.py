@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -104,11 +104,16 @@ def configure(config: pytest.Config) -> None:
     try:
         run = config.stash[_RUN] = Run.prepare(asked, cwd=config.invocation_params.dir)
     except OpsError as exc:
-        if exc.details.get("exit_code") == words.EXIT_BROKEN:
-            pytest.exit(exc.message, returncode=words.EXIT_BROKEN)
-        raise pytest.UsageError(exc.message) from exc
+        _refuse(exc)
     live = asked.collect and asked.replay is None
     hosts_of_tests.configure(config, run.environment, run.evidence, live)
+
+
+def _refuse(exc: OpsError) -> NoReturn:
+    """End pytest with the sentence of an error, and with the code of what is not intact where it says so."""
+    if exc.details.get("exit_code") == words.EXIT_BROKEN:
+        pytest.exit(exc.message, returncode=words.EXIT_BROKEN)
+    raise pytest.UsageError(exc.message) from exc
 
 
 def collect_file(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -153,7 +158,7 @@ def gather(session: pytest.Session) -> None:
         run.gather(progress)
         hosts_of_tests.use(run.evidence)
     except OpsError as exc:
-        raise pytest.UsageError(exc.message) from exc
+        _refuse(exc)
 
 
 def status_word(report: Any) -> tuple[str, str, str] | None:

@@ -35,7 +35,7 @@ from verify.engine.store import read_environment, read_evidence
 from verify.engine.waivers import Waiver, from_record
 from verify.engine.words import EXIT_BROKEN
 
-__all__ = ["Past", "agreement", "differences", "keep_rules", "open_pack", "use_rules"]
+__all__ = ["Past", "agreement", "check_seal", "differences", "keep_rules", "open_pack", "use_rules"]
 
 RULES = "rules"
 _PARTS = {"checks": "*.py", "facts": "*.py", "catalogue": "*.yml"}
@@ -72,7 +72,7 @@ def open_pack(folder: Path, *, allowed_signers: Path | None = None) -> Past:
     folder = folder.resolve()
     if not folder.is_dir():
         raise OpsError(f"There is no run at {folder}; name the folder of one, such as reports/ENV/20261126T083000Z.")
-    _check_seal(folder, allowed_signers)
+    check_seal(folder, allowed_signers)
     evidence = read_evidence(folder)
     header = _json(folder / "run.json")
     return Past(
@@ -86,7 +86,8 @@ def open_pack(folder: Path, *, allowed_signers: Path | None = None) -> Past:
     )
 
 
-def _check_seal(folder: Path, allowed_signers: Path | None) -> None:
+def check_seal(folder: Path, allowed_signers: Path | None) -> None:
+    """Raise `OpsError` for a pack that cannot be checked, and with ``exit_code`` 12 for one that is not intact."""
     options = argparse.Namespace(pack=str(folder), allowed_signers=allowed_signers, chain=False, alone=True)
     try:
         report = verify_pack.run(options)

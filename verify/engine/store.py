@@ -26,8 +26,8 @@ from verify.engine.evidence import Evidence, Fact
 from verify.engine.words import EvidenceClass
 
 __all__ = [
-    *("ENVIRONMENT", "KeptEvidence", "Results", "read_environment", "read_evidence", "read_results"),
-    *("row_json", "row_of", "write_environment"),
+    *("ENVIRONMENT", "KeptEvidence", "Results", "copy_evidence", "read_environment", "read_evidence"),
+    *("read_results", "row_json", "row_of", "write_environment"),
 ]
 
 ENVIRONMENT = "environment.json"
@@ -113,6 +113,15 @@ def read_evidence(folder: Path) -> Evidence:
         except (KeyError, TypeError, ValueError) as exc:
             raise OpsError(f"{folder / _INDEX}, line {number}: this is no fact with its body ({exc}).") from exc
     return evidence
+
+
+def copy_evidence(run: Path, folder: Path) -> Evidence:
+    """Return the evidence of a run, kept in another run's folder too: a pack has what it speaks of."""
+    with KeptEvidence(folder) as kept:
+        found = read_evidence(run)
+        for fact in found:
+            kept.add(fact, None if fact.digest is None else found.body(fact))
+    return kept
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

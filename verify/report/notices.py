@@ -112,7 +112,7 @@ def notice(data: ReportData) -> dict[str, Any] | None:
     A run that could not be compared is told while anything is open, and one that did not end is always told: silence
     must not look like health. A run that was judged again, or narrowed on the command line, is nobody's news.
     """
-    if data.run.get("replay_of") or data.run.get("selection"):
+    if data.run.get("replay_of") or data.run.get("evidence_of") or data.run.get("selection"):
         return None
     lists = {name: rows for name, rows in transitions(data).items() if name in TELLING and rows}
     compared = bool((data.changes or {}).get("comparable"))

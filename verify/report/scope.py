@@ -42,7 +42,7 @@ def run_facts(data: ReportData) -> list[tuple[str, Any]]:
         ("Parameters", value(run.get("parameters") or None) or "none"),
         ("Selection", value(run.get("selection") or None) or "everything"),
         ("Key exchange", _counted(kex) if isinstance(kex, dict) else kex),
-        ("Judged again from", run.get("replay_of") or "its own evidence"),
+        ("Judged again from", run.get("replay_of") or run.get("evidence_of") or "its own evidence"),
     ]
 
 

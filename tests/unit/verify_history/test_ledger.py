@@ -140,9 +140,10 @@ def test_a_run_that_comes_late_leaves_newer_findings_alone(ledger: Ledger, taken
     assert ledger.previous(taken(NOW, ONE)).snapshot is not None
 
 
-def test_a_replay_is_no_new_observation(ledger: Ledger, taken: Any) -> None:
+@pytest.mark.parametrize("how", ["replay_of", "evidence_of"])
+def test_judging_old_evidence_again_is_no_new_observation(ledger: Ledger, taken: Any, how: str) -> None:
     one = taken(NOW, ONE)
-    assert not put(ledger, one, header=header_of(NOW, replay_of="20251125T000000Z"))
+    assert not put(ledger, one, header=header_of(NOW, **{how: "20251125T000000Z"}))
     assert ledger.findings("test") == {}
 
 

@@ -70,7 +70,13 @@ def test_a_run_that_was_not_compared_is_told_while_anything_is_open(runs: dict[s
     assert notice(with_changes(runs["green"], comparable=False)) is None
 
 
-@pytest.mark.parametrize("header", [{"replay_of": "20261120T083000Z"}, {"selection": {"items": ["ACCESS-01"]}}])
+@pytest.mark.parametrize(
+    "header",
+    [
+        *({"replay_of": "20261120T083000Z"}, {"evidence_of": "20261120T083000Z"}),
+        {"selection": {"items": ["ACCESS-01"]}},
+    ],
+)
 def test_runs_that_are_nobodys_news(runs: dict[str, ReportData], header: dict[str, Any]) -> None:
     assert notice(changed(runs["bad"], **header)) is None
 

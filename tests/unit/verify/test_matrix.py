@@ -1,0 +1,82 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The matrix is what was asked for, all of it; a name that nothing answers to is refused, never left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from verify import expect
+from verify.engine.catalogue import Catalogue, Item, Remedy
+from verify.engine.control import Control
+from verify.engine.declared import Declared, Environment
+from verify.engine.judge import finding_id
+from verify.engine.matrix import Line, Selection, expected, lines
+
+
+def item(item_id: str) -> Item:
+    return Item(
+        id=item_id,
+        section=item_id.partition("-")[0],
+        title="t",
+        objective="o",
+        severity="high",
+        frequency="daily",
+        owner="operations",
+        method="test",
+        sources=("host",),
+        remedy=Remedy("do it"),
+        freshness_s=3600.0,
+    )
+
+
+def check(host: Any) -> Iterator[Any]:
+    yield expect(host.read("count", int) > 0, "it counts")
+
+
+CATALOGUE = Catalogue([item("INFRA-02"), item("INFRA-03"), item("OUTAGE-01")])
+CONTROLS = [
+    Control("INFRA-02", "", "host", None, check, (), "a"),
+    Control("INFRA-03", "", "estate", None, check, (), "a"),
+]
+WORLD = Environment(
+    name="test",
+    inventory="inventories/test/hosts.yml",
+    inventory_digest="0" * 64,
+    hosts={name: Declared("host", name, {}) for name in ("db1", "db2")},
+    groups={"all": ["db1", "db2"]},
+    variables={},
+)
+
+
+def matrix(**selection: tuple[str, ...]) -> list[Line]:
+    return lines(CONTROLS, CATALOGUE, WORLD, Selection(**selection))
+
+
+def test_everything_is_expected_and_a_gap_has_no_cell() -> None:
+    assert expected(matrix()) == 3
+
+
+def test_a_finding_narrows_to_its_cell() -> None:
+    (line,) = matrix(findings=(finding_id("INFRA-02", "host", "db2"),))
+    assert [one.name for one in line.subjects] == ["db2"]
+
+
+@pytest.mark.parametrize(
+    ("selection", "told"),
+    [
+        ({"findings": (finding_id("INFRA-02", "host", "db2"), "F-0123456789")}, "--only F-0123456789: no cell"),
+        ({"findings": (finding_id("INFRA-02", "host", "gone"),)}, "no cell of this selection"),
+        ({"items": ("INFRA-02", "OUTAGE-01")}, "--item OUTAGE-01: no control proves it"),
+        ({"items": ("INFRA-2",)}, "there is none of that name"),
+        ({"hosts": ("db3",)}, "there is none of that name"),
+        ({"hosts": ("db1",), "items": ("INFRA-03",)}, "leaves nothing to decide"),
+    ],
+)
+def test_a_name_that_nothing_answers_to_is_refused(selection: dict[str, tuple[str, ...]], told: str) -> None:
+    with pytest.raises(OpsError, match=told):
+        matrix(**selection)
