@@ -23,7 +23,11 @@ from verify.engine.judge import Row, finding_id
 from verify.engine.results import row_of
 from verify.engine.words import GREEN, EvidenceClass, Status
 
-__all__ = ["ControlRows", "Finding", "Hosts", "ReportData", "item_row", "read_pack"]
+__all__ = ["DEADLINES_S", "ControlRows", "Finding", "Hosts", "ReportData", "item_row", "read_pack"]
+
+
+DEADLINES_S = {"critical": 86_400.0, "high": 7 * 86_400.0, "medium": 30 * 86_400.0, "low": 90 * 86_400.0}
+"""How long a finding may stay open, in seconds, by the severity of its item, where the run does not say otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +161,18 @@ class ReportData:
     def host_names(self) -> frozenset[str]:
         """Return the names of the hosts that the run decided about."""
         return frozenset(row.subject for control in self.controls for row in control.rows if row.kind == "host")
+
+    @functools.cached_property
+    def began(self) -> dict[str, float]:
+        """Return since when findings have been open (epoch, s), for those that were open in the run before."""
+        rows = (self.changes or {}).get("still") or ()
+        return {str(row["finding"]): parse_iso(str(row["since"])).timestamp() for row in rows if row.get("since")}
+
+    def due(self, finding: Finding) -> float:
+        """Return until when a finding has to be mended (epoch, s): from its beginning, by the severity of its item."""
+        limits = {**DEADLINES_S, **(self.run.get("deadlines_s") or {})}
+        started = parse_iso(str(self.run["started"])).timestamp()
+        return self.began.get(finding.id, started) + float(limits[self.item(finding.control.item).severity])
 
     def by_item(self) -> dict[str, list[ControlRows]]:
         """Return the controls of each item of the catalogue; an empty list for an item without any."""
