@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms, parse_iso
+from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms
 from verify.engine.catalogue import Item
 from verify.engine.evidence import Fact
 from verify.engine.judge import Row
@@ -26,12 +26,9 @@ from verify.report.data import ControlRows, Finding, ReportData
 from verify.report.summary import answer
 from verify.report.text import clean, counted
 
-__all__ = ["DEADLINES_S", "OSCAL_VERSION", "oscal_json"]
+__all__ = ["OSCAL_VERSION", "oscal_json"]
 
 OSCAL_VERSION = "1.2.1"
-DEADLINES_S = {"critical": 86_400, "high": 7 * 86_400, "medium": 30 * 86_400, "low": 90 * 86_400}
-"""How long a finding may stay open, in seconds, by the severity of its item, where the run does not say otherwise."""
-
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "ops.ccobservatory")
 _NS = "https://ccobservatory.ops/ns/oscal"
 _METHODS = {"test": "TEST", "examine": "EXAMINE", "interview": "INTERVIEW"}
@@ -52,10 +49,7 @@ class _Export:
         self.run_id = str(data.run["id"])
         self.started = str(data.run["started"])
         self.ended = _iso(data.moment)
-        # A finding lasts from day to day, so what is known of its beginning comes from the comparison of the runs.
-        still = (data.changes or {}).get("still") or ()
         self._subjects_known: dict[tuple[str, str], str] = {}
-        self.since = {str(row.get("finding")): row.get("since") for row in still if isinstance(row, Mapping)}
 
     def document(self) -> dict[str, Any]:
         """Return the value of ``assessment-results``."""
@@ -201,9 +195,6 @@ class _Export:
     def _risk(self, finding: Finding) -> dict[str, Any]:
         item, row = self.data.item(finding.control.item), finding.row
         waived = row.status is Status.WAIVED
-        limits = {**DEADLINES_S, **(self.data.run.get("deadlines_s") or {})}
-        since = parse_iso(str(self.since.get(finding.id) or self.started))
-        deadline = since + datetime.timedelta(seconds=float(limits[item.severity]))
         return {
             "uuid": self._risk_uuid(finding),
             "title": _line(f"{finding.id} {finding.control.control} on {row.kind} {row.subject}"),
@@ -211,7 +202,7 @@ class _Export:
             "statement": _text(item.objective),
             "props": _props(finding=finding.id, severity=item.severity, owner=item.owner, waiver=row.waiver),
             "status": "deviation-approved" if waived else "open",
-            "deadline": iso_ms(deadline),
+            "deadline": _iso(self.data.due(finding)),
             "remediations": [self._remediation(finding, item)],
             "related-observations": [
                 {"observation-uuid": self._observation_uuid(finding.control, row.kind, row.subject)}

@@ -17,7 +17,7 @@ from verify.report.data import Finding, ReportData
 from verify.report.groups import CSS
 from verify.report.names import SUBJECT, anchor, claim, natural, ranges
 from verify.report.summary import owner_of
-from verify.report.text import WORDS, age, counted
+from verify.report.text import WORDS, age, counted, time_of
 
 __all__ = ["ages_of", "causes", "owners", "shared_ids"]
 
@@ -132,6 +132,7 @@ def _task(data: ReportData, found: Sequence[Finding], ages: Mapping[str, float])
     counts = {status: sum(finding.row.status is status for finding in found) for status in _ORDER}
     oldest = max((ages[finding.id] for finding in found if finding.id in ages), default=None)
     chief = next(finding for finding in found if finding.row.status is worst)
+    due = min(data.due(finding) for finding in found)
     one = len({claim(finding.row.says, finding.row.subject) for finding in found}) == 1
     return {
         "control": control.control,
@@ -145,6 +146,8 @@ def _task(data: ReportData, found: Sequence[Finding], ages: Mapping[str, float])
         "number": len(found),
         "names": ranges(finding.row.subject for finding in found),
         "age": "" if oldest is None else age(oldest),
+        "due": time_of(due),
+        "late": due < data.moment,
         "remedy": item.remedy.text,
         "commands": _commands(data, item, found),
         "rank": (SEVERITIES.index(item.severity), _ORDER.index(worst)),

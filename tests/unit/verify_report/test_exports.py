@@ -17,10 +17,10 @@ from trestle.oscal.assessment_results import Model, Result
 
 from verify.engine.words import Status
 from verify.report import read_pack
-from verify.report.data import ReportData
+from verify.report.data import DEADLINES_S, ReportData
 from verify.report.junit import junit_xml
 from verify.report.metrics import metrics_text
-from verify.report.oscal import DEADLINES_S, oscal_json
+from verify.report.oscal import oscal_json
 from verify.report.summary import summary_text
 
 KINDS = ["bad", "green", "killed", "hostile"]

@@ -222,6 +222,19 @@ def test_owners_get_commands_that_look_first(pages: dict[str, Page], runs: dict[
     assert look in pages["bad"].text
 
 
+def test_what_is_past_its_deadline_says_so(runs: dict[str, ReportData]) -> None:
+    """A critical finding may stay open for a day, a medium one for thirty."""
+    data = runs["bad"]
+    tasks = {task["control"]: task for owner in view_of(data)["owners"] for task in owner["tasks"]}
+    for task in tasks.values():
+        due = [data.due(one) for one in data.open_findings if one.id in task["ids"]]
+        assert task["late"] is (min(due) < data.moment)
+    assert tasks["ACCESS-01"]["late"]
+    relaxed = changed(data, deadlines_s={"critical": 400 * 86_400})
+    tasks = {task["control"]: task for owner in view_of(relaxed)["owners"] for task in owner["tasks"]}
+    assert not tasks["ACCESS-01"]["late"]
+
+
 def test_a_lost_host_is_told_once(runs: dict[str, ReportData], pages: dict[str, Page]) -> None:
     [cause] = view_of(runs["bad"])["causes"]
     assert cause["count"] == "1 host"
