@@ -26,6 +26,15 @@ __all__ = ["Record", "Records", "everything", "parse_records", "records", "runs_
 
 PEOPLE, MACHINES = "records", "runs"
 
+# What these keys tell has happened. One that lies ahead comes from a clock that is off or a slip of the pen, and would
+# look fresh for as long as it lies ahead.
+_HAPPENED = (
+    *("acknowledged", "answered", "at", "blocked_since", "checked", "closed", "confirmed", "delivered", "detected"),
+    *("ended", "fired", "impact_start", "made", "opened", "performed", "produced", "raised", "read", "released"),
+    *("resolved", "responded", "restored", "reviewed", "scanned", "started", "submitted"),
+)
+SLACK_S = 300.0
+
 
 class Record(Mapping[str, Any]):
     """A record, or a part of one: its keys as attributes and as a mapping.
@@ -75,14 +84,21 @@ class Records:
     def of(self, record_type: str, environment: str | None = None) -> list[Record]:
         """Return the records of a type, the oldest first, of this environment or of a named one.
 
-        Raises `NoEvidence` when they could not be read as a whole, or a chain of them is broken.
+        Raises `NoEvidence` when they could not be read as a whole, a chain of them is broken, or one of them says that
+        something has happened which lies more than five minutes ahead.
         """
         broken = self.faults(record_type)
         if broken:
             more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
             raise NoEvidence(f"The chain of {self._subject}/{record_type} is broken: {broken[0].rstrip('.')}{more}.")
         wanted = environment or self._estate.name
-        rows = [row for row in self._body(record_type).rows if row["environment"] == wanted]
+        body = self._body(record_type)
+        latest, key, file = body.latest.get(wanted, (0.0, "", ""))
+        if latest - self._estate.now > SLACK_S:
+            raise NoEvidence(
+                f"{key} in {self._subject}/{file} lies in the future; correct it, or the clock it is from."
+            )
+        rows = [row for row in body.rows if row["environment"] == wanted]
         return sorted(rows, key=when)
 
     def files(self, record_type: str) -> int:
@@ -100,12 +116,21 @@ class Records:
 
 
 class Body:
-    """What the fact of a record type says: its records, the files they came from, the breaks of their chain."""
+    """What the fact of a record type says: its records, the files they came from, the breaks of their chain.
 
-    __slots__ = ("faults", "files", "rows")
+    ``latest`` is, by environment, the last instant at which something is said to have happened, with its key and file.
+    """
+
+    __slots__ = ("faults", "files", "latest", "rows")
 
     def __init__(self, rows: tuple[Record, ...], files: int, faults: tuple[str, ...]) -> None:
         self.rows, self.files, self.faults = rows, files, faults
+        self.latest: dict[str, tuple[float, str, str]] = {}
+        for row in rows:
+            for key in _HAPPENED:
+                at = row.get(key)
+                if isinstance(at, float) and at > self.latest.get(row["environment"], (0.0,))[0]:
+                    self.latest[row["environment"]] = (at, key, row.file)
 
 
 def records(estate: Estate) -> Records:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from verify.engine.estate import Estate
+from verify.engine.evidence import NoEvidence
 from verify.facts.instants import epoch_or_none
-from verify.facts.records import MACHINES, Records
+from verify.facts.records import MACHINES, SLACK_S, Records
 
 __all__ = ["Pack", "Runs", "parse_packs", "runs"]
 
@@ -61,9 +62,17 @@ class Runs(Records):
 
     @property
     def packs(self) -> tuple[Pack, ...]:
-        """Return the sealed drills of this environment, the oldest first; also those whose record cannot be read."""
+        """Return the sealed drills of this environment, the oldest first; also those whose record cannot be read.
+
+        Raises `NoEvidence` for one that began or ended in the future: it would look fresh for as long as that lies
+        ahead.
+        """
         found: tuple[Pack, ...] = self._estate.read(MACHINES, "packs", parse_packs)
-        return tuple(pack for pack in found if pack.environment in (None, self._estate.name))
+        own = tuple(pack for pack in found if pack.environment in (None, self._estate.name))
+        for pack in own:
+            if max(pack.started or 0.0, pack.ended or 0.0) - self._estate.now > SLACK_S:
+                raise NoEvidence(f"The drill {pack.name} lies in the future; see the clock of the machine that ran it.")
+        return own
 
 
 def runs(estate: Estate) -> Runs:

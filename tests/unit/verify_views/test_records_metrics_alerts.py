@@ -83,6 +83,29 @@ def test_a_declared_source_has_to_answer() -> None:
         everything(world.estate, "patch")
 
 
+@pytest.mark.parametrize(
+    ("kind", "row", "told"),
+    [
+        ("patch", {"started": at(0), "ended": at(-400)}, "ended in records/patch/0.yml lies in the future"),
+        ("drift_check", {"checked": at(-86400)}, "checked in records/drift_check/0.yml lies in the future"),
+        ("access_listing", {"at": at(-86400)}, "at in records/access_listing/0.yml lies in the future"),
+    ],
+)
+def test_what_is_said_to_have_happened_in_the_future_is_no_evidence(kind: str, row: dict[str, Any], told: str) -> None:
+    world = World()
+    world.add(kind, row, {})
+    with pytest.raises(NoEvidence, match=told):
+        records(world.estate).of(kind)
+    assert records(world.estate).of(kind, "staging") == []
+
+
+def test_a_plan_may_lie_ahead_and_a_clock_may_be_a_little_off() -> None:
+    world = World()
+    world.add("change", {"planned_start": at(-86400), "planned_end": at(-90000)})
+    world.add("patch", {"started": at(0), "ended": at(-200)})
+    assert len(records(world.estate).of("change")) == len(records(world.estate).of("patch")) == 1
+
+
 def test_a_broken_chain_is_no_evidence() -> None:
     world = World()
     world.add("patch", {}, subject="runs", faults=["b.json is not what it was.", "c.json too."])
@@ -97,6 +120,14 @@ def test_a_fact_of_another_shape_is_no_evidence(body: str) -> None:
     world.evidence.record(body, subject="records", name="patch", source="x", collected=NOW, command="x")
     with pytest.raises(NoEvidence, match="cannot be read"):
         records(world.estate).of("patch")
+
+
+def test_a_drill_of_the_future_is_no_evidence() -> None:
+    world = World()
+    record = {"environment": "production", "started": at(0), "ended": at(-3600)}
+    world.put("runs", "packs", {"packs": [{"name": "d1", "intact": True, "faults": [], "record": record}]})
+    with pytest.raises(NoEvidence, match="d1 lies in the future"):
+        runs(world.estate).packs  # noqa: B018 - a property that raises
 
 
 def test_packs() -> None:
