@@ -107,7 +107,9 @@ class _Walk:
                     yield opening
 
     def _opening(self, expressions: Iterable[Mapping[str, Any]], chain: str) -> Opening | None:
-        protocol, ports, sources = "", (_EVERY,), ()
+        protocol = ""
+        ports: tuple[tuple[int, int], ...] = (_EVERY,)
+        sources: tuple[Network, ...] = ()
         for one in expressions:
             match = one.get("match")
             if not match or match.get("op") not in ("==", "in"):
@@ -186,6 +188,6 @@ def _networks(values: Iterable[Any]) -> Iterator[Network]:
             yield ipaddress.ip_network(f"{one['prefix']['addr']}/{one['prefix']['len']}", strict=False)
         elif isinstance(one, dict) and "range" in one:
             low, high = (ipaddress.ip_address(end) for end in one["range"])
-            yield from ipaddress.summarize_address_range(low, high)  # type: ignore[type-var]
+            yield from ipaddress.summarize_address_range(low, high)
         else:
             yield ipaddress.ip_network(one, strict=False)
