@@ -106,9 +106,7 @@ def test_the_pack_before_is_missed(packs: list[Path], verifier: ModuleType) -> N
     assert checked.faults == []
 
 
-def test_a_pack_before_that_was_sealed_anew_is_named(
-    packs: list[Path], verifier: ModuleType, sealing: Sealing
-) -> None:
+def test_a_pack_before_that_was_sealed_anew_is_named(packs: list[Path], verifier: ModuleType, sealing: Sealing) -> None:
     facts = read_facts(packs[0] / "MANIFEST")
     (packs[0] / "people" / "approve.json").write_text("{}", encoding="utf-8")
     (packs[0] / "MANIFEST").unlink()
