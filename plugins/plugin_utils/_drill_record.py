@@ -246,7 +246,8 @@ def _integrity(results: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _backup(results: Mapping[str, Any], header: Mapping[str, Any]) -> dict[str, Any] | None:
     proved = results.get("prove_backups", {})
-    used = results.get("arrange", {}).get("backup") or proved.get("backup")
+    # An activation arranges nothing: what it restores is what its survey found in the repository.
+    used = results.get("arrange", {}).get("backup") or proved.get("backup") or results.get("survey", {}).get("backup")
     if not used:
         return None
     label = results.get("restore", {}).get("restore", {}).get("label")
@@ -254,7 +255,8 @@ def _backup(results: Mapping[str, Any], header: Mapping[str, Any]) -> dict[str, 
         **used,
         "restored_label": label or used.get("label"),
         "repository": header.get("repository"),
-        "encrypted": proved.get("cipher") not in (None, "none"),
+        # Nobody looked at the cipher of a survey: that is not measured, and no claim that it is plain.
+        "encrypted": proved.get("cipher") not in (None, "none") if "cipher" in proved else None,
         "cipher": proved.get("cipher"),
     }
 

@@ -84,6 +84,18 @@ def test_a_drill_that_held_passes_and_says_with_what() -> None:
     assert record["retention"]["keep_until"] > record["ended"]
 
 
+def test_an_activation_names_the_backup_that_its_survey_found() -> None:
+    found = state(scenario="activation")
+    for step in ("assess", "prove_backups"):
+        del found["results"][step]
+    found["results"]["survey"] = {"backup": {"label": "20261123-190000F", "size_bytes": 1000}}
+    backup = assembled(found)["backup"]
+    assert backup["label"] == backup["restored_label"] == "20261123-190000F"
+    assert backup["encrypted"] is None
+    found["results"]["survey"] = {"backup": None}
+    assert assembled(found)["backup"] is None
+
+
 def test_the_phases_add_up_to_the_gap() -> None:
     record = assembled(state())
     took = {phase["name"]: phase["seconds"] for phase in record["phases"]}
