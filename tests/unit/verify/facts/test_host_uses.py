@@ -40,7 +40,6 @@ ACCOUNTS = {
     [
         ("/home/ops/.ssh/authorized_keys", "ops"),
         ("/home/ops2/.ssh/authorized_keys", "ops2"),
-        ("/root/.ssh/authorized_keys2", "root"),
         ("/etc/ssh/keys/fb_db1", "fb_db1"),
         ("/etc/ssh/keys/ops.pub", "ops"),
         ("/etc/ssh/ops/authorized_keys", "ops"),
