@@ -29,14 +29,15 @@ from verify.engine.results import Results, read_results
 from verify.report import notices
 from verify.report.data import item_row, read_pack
 
-__all__ = ["Finished", "check_signing", "finish_abandoned", "newest", "write_begin"]
+__all__ = ["Finished", "check_settings", "finish_abandoned", "newest", "write_begin"]
 
 RUN, CATALOGUE, RESULTS = "run.json", "catalogue.json", "results.jsonl"
 _VERIFIER = Path(__file__).resolve().parents[1] / "verify_pack.py"
 
 
-def check_signing(environment: Environment) -> None:
-    """Raise `OpsError` when the environment names a signing key that cannot sign, or leaves out a part of it."""
+def check_settings(environment: Environment) -> None:
+    """Raise `OpsError` when the environment names a signing key that cannot sign, or a way to tell people that is none."""
+    notices.check_settings(environment.variables.get("verify_notices") or {})
     key, signers = _signing(environment)
     if key is None:
         return

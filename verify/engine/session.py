@@ -76,7 +76,7 @@ class Run:
         found = past.environment if past else environments.load(options.env, limit=options.limit, cwd=cwd)
         base = options.report_dir or Path(str(found.variables.get("verify_reports_dir") or cwd / "reports"))
         run = cls(options, found, catalogue, base, past)
-        pack.check_signing(found)
+        pack.check_settings(found)
         if past is None:
             attestations.check(found, catalogue)
         run._ledger = open_ledger(url_of(found, base))
