@@ -36,7 +36,7 @@ _VERIFIER = Path(__file__).resolve().parents[1] / "verify_pack.py"
 
 
 def check_settings(environment: Environment) -> None:
-    """Raise `OpsError` when the environment names a signing key that cannot sign, or a way to tell people that is none."""
+    """Raise `OpsError` when the environment names a key that cannot sign, or a way of telling people that is none."""
     notices.check_settings(environment.variables.get("verify_notices") or {})
     key, signers = _signing(environment)
     if key is None:
