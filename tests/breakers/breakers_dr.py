@@ -137,7 +137,8 @@ def packs_are_unreadable(world: World) -> None:
 @breaker(
     "DR-01",
     "the seal of the newest drill is broken",
-    also=others("DR-01", "the record cannot be trusted") | {"INFRA-05": "it wants a drill whose seal holds"},
+    also=others("DR-01", "the record cannot be trusted")
+    | dict.fromkeys(("INFRA-05", "RELIABILITY-03"), "it wants a drill whose seal holds"),
 )
 def the_seal_is_broken(world: World) -> None:
     change_pack(world, DRILL, lambda pack: pack.update(intact=False, faults=["drill.json was edited"]))

@@ -200,7 +200,7 @@ def monitoring_is_watched_itself(estate: Any, bounds: Any) -> Iterator[Said]:
 @control("CORE-05")
 def the_host_is_scanned(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """Take the newest scan of the host: it is younger than a day, and it looked at packages."""
-    scan = vulnerabilities(estate).of_hosts.get(host.name)
+    scan = vulnerabilities(estate).newest("host", host.name)
     yield from young_scan(host.name, scan, now=estate.now, max_age_s=bounds.scan_max_age_s)
 
 
