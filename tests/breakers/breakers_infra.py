@@ -210,7 +210,7 @@ def drill_failed(world: World) -> None:
     drill(world, record__verdict="fail", record__verdict_reasons=["rows were lost"])
 
 
-@breaker("INFRA-05", "the seal of the newest drill is broken", also=STEPS)
+@breaker("INFRA-05", "the seal of the newest drill is broken", also={**STEPS, "RELIABILITY-03": SAME_DRILL})
 def drill_changed(world: World) -> None:
     drill(world, intact=False, faults=["drill.json was changed after it was sealed"])
 

@@ -183,7 +183,9 @@ def critical_host(world: World) -> None:
     alter(world, "vulnerability_scan", "scan-host-db2-0", findings=[critical("db2")])
 
 
-@breaker("RELIABILITY-05", "what could be mended on a host carries no severity", also={"MORNING-05": SCANS})
+@breaker(
+    "RELIABILITY-05", "what could be mended on a host carries no severity", also={"MORNING-05": SCANS, "OPEX-05": SCANS}
+)
 def unrated(world: World) -> None:
     found = critical("db2", severity="unknown", fixed_version="1:1.2.13-2")
     alter(world, "vulnerability_scan", "scan-host-db2-0", findings=[found])

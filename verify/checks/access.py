@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from verify.engine.control import Said, control, expect, not_applicable
+from verify.engine.control import Said, control, expect, not_applicable, unknown
 from verify.facts.grants import verifier
-from verify.facts.host_uses import uses
+from verify.facts.host_uses import born, uses
 from verify.facts.records import everything
 from verify.facts.systems import each_system
 from verify.facts.verdicts import span
@@ -18,6 +18,8 @@ from verify.facts.verdicts import span
 DAY = 86400.0
 _MONITORING = ("prometheus", "alertmanager")
 _REFUSED = (401, 403)
+_FIRST_LINES_S = 900.0
+_NOT_APPROVED = ("draft", "submitted", "rejected", "cancelled")
 
 
 @control("ACCESS-01")
@@ -40,12 +42,13 @@ def verification_cannot_write(host: Any, bounds: Any) -> Iterator[Said]:
 
 @control("ACCESS-01", "windows")
 def root_works_inside_windows_only(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
-    """Take each command that somebody but verification ran as another account by sudo during the last day, and each
-    login of root, and lay them over the maintenance windows and changes on record: each falls into one of them.
+    """Take each command that somebody but verification ran as another account by sudo or su during the last day, and
+    each login of root, and lay them over the maintenance windows and the approved changes on record: each falls into
+    one of them. A trail that was cut off before the day's beginning decides nothing.
 
-    An environment that is not protected may be written to at any time.
+    An environment that is declared as not protected may be written to at any time.
     """
-    if not estate.declared("ops_protected"):
+    if estate.declared("ops_protected", True) is False:
         seen = len(host.admin_lines)
         yield not_applicable(f"{estate.name} is not protected, so it may be written to at any time", observed=seen)
         return
@@ -53,8 +56,7 @@ def root_works_inside_windows_only(host: Any, estate: Any, bounds: Any) -> Itera
     since = estate.now - DAY
     known = uses(host)
     acts = [(at, f"{who} ran {command[:80]}") for at, who, _as, command in known.commands if who != own and at > since]
-    if known.accounts.get("root", 0.0) > since:
-        acts.append((known.accounts["root"], "root logged in"))
+    acts += [(at, "root logged in") for at, who in known.logins if who == "root" and at > since]
     opened = _windows(estate, host.name)
     outside = [{"at": at, "what": what} for at, what in acts if not any(begin <= at <= end for begin, end in opened)]
     yield expect(host.admin_lines, f"{host.name} keeps a trail of administration", observed=len(host.admin_lines))
@@ -64,12 +66,16 @@ def root_works_inside_windows_only(host: Any, estate: Any, bounds: Any) -> Itera
         observed=outside[:20],
         expected=bounds.write_max_count,
     )
+    # A host has no trail from before it existed.
+    if known.since > max(since, born(host) + _FIRST_LINES_S):
+        reach = span(estate.now - known.since)
+        yield unknown(f"What was done on {host.name} is known for {reach} of the last day only.", observed=known.since)
 
 
 def _windows(estate: Any, host: str) -> list[tuple[float, float]]:
-    """Return the times in which a host may be written to: maintenance and deployment windows, and changes under way."""
+    """Return the times in which a host may be written to: maintenance and deployment windows, and approved changes."""
     plans = [one for one in everything(estate, "window") if one.kind != "freeze"]
-    work = [one for one in everything(estate, "change") if one.started is not None]
+    work = [one for one in everything(estate, "change") if one.started is not None and one.state not in _NOT_APPROVED]
     found = [(one.start, one.end) for one in plans if not one.hosts or host in one.hosts]
     return found + [(one.started, one.ended or estate.now) for one in work if not one.hosts or host in one.hosts]
 

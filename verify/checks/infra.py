@@ -131,12 +131,14 @@ def recovery_was_rehearsed(estate: Any, bounds: Any) -> Iterator[Said]:
     loss are inside the targets that were set for it.
 
     A drill that failed after one that passed counts, because it is what is known of today. So does a drill that was
-    changed since it was sealed.
+    changed since it was sealed; and none may hide how it ended behind a record that cannot be read.
     """
     packs = [one for one in runs(estate).packs if one.scenario not in ("activation", "failback")]
     yield expect(packs, f"a drill of {estate.name} is on file", observed=len(packs), expected="1 or more")
     if not packs:
         return
+    unread = [one.name for one in packs if one.record is None]
+    yield expect(not unread, f"the record of each drill of {estate.name} can be read", observed=unread, expected=[])
     last = packs[-1]
     yield expect(last.intact, f"the seal of the drill {last.name} holds", observed=list(last.faults))
     if last.ended is None:

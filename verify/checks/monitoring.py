@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._kpi import Span, resolution
-from verify.engine.control import Said, control, expect, not_applicable
-from verify.facts.alerting import PRIORITY, watched
+from verify.engine.control import Said, control, expect, not_applicable, unknown
+from verify.facts.alerting import PRIORITY, SEVERITIES, watched
 from verify.facts.alerts import alerts
 from verify.facts.metrics import metrics
 from verify.facts.probing import probe_samples, probe_targets, rules_on
@@ -23,10 +23,14 @@ DAY = 86400.0
 def alerts_are_resolved_in_time(estate: Any, bounds: Any) -> Iterator[Said]:
     """Measure for each critical and each high alert of the window how long it lasted, one that lasts up to now.
 
-    An alert of the severity ``warning`` counts as high. Every one over its bound is listed.
+    An alert of the severity ``warning`` counts as high. Every one over its bound is listed. A severity that nobody
+    knows may be the worst.
     """
     yield from watched(estate, bounds.window_s)
     episodes = alerts(estate).episodes(estate.now - bounds.window_s)
+    strange = sorted({f"{one.name}: {one.severity or 'none'}" for one in episodes if one.severity not in SEVERITIES})
+    if strange:
+        yield unknown("Alerts fired with a severity that has no bound.", observed=strange)
     for priority, bound in (("critical", bounds.critical_s), ("high", bounds.high_s)):
         spans = [
             Span(one.started, one.ended, f"{one.name} of {one.labels.get('host', estate.name)}")

@@ -49,7 +49,7 @@ def the_pipeline_succeeds_and_fails_for_new_reasons(pipeline: Any, bounds: Any) 
 def the_host_was_scanned_and_is_within_bounds(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """Take the newest scan of the host: it is young, it looked at packages, nothing critical is open, and what is high
     has been known here for less than its bound."""
-    yield from _scan(host.name, vulnerabilities(estate).of_hosts.get(host.name), estate, bounds)
+    yield from _scan(host.name, vulnerabilities(estate).newest("host", host.name), estate, bounds)
 
 
 @control("MORNING-05", "images")

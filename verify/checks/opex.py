@@ -20,6 +20,7 @@ from verify.facts.records import everything
 from verify.facts.registers import register
 from verify.facts.remediation import critical_spans, scans_of
 from verify.facts.verdicts import judged, percent, span
+from verify.facts.vulnerabilities import vulnerabilities
 
 
 @control("OPEX-01")
@@ -65,7 +66,8 @@ def probes_and_incidents_tell_the_same(service: Any, estate: Any, bounds: Any) -
 
 @control("OPEX-02")
 def critical_incidents_are_short(estate: Any, bounds: Any) -> Iterator[Said]:
-    """Take the critical incidents of the quarter, from the impact to the recovery, open ones up to now.
+    """Take the critical incidents that were open at any time of the quarter, from the impact to the recovery; one that
+    lasts counts up to now.
 
     The mean has to be below the bound, and so has the longest: a mean hides the one that took a day.
     """
@@ -74,7 +76,7 @@ def critical_incidents_are_short(estate: Any, bounds: Any) -> Iterator[Said]:
     spans = [
         Span(one.impact_start, one.restored, one.id)
         for one in found
-        if one.priority == "critical" and one.impact_start >= since
+        if one.priority == "critical" and (one.restored is None or one.restored >= since)
     ]
     if not spans:
         yield not_applicable(f"none of the {len(found)} incidents on record was critical in {span(bounds.window_s)}")
@@ -154,5 +156,10 @@ def critical_vulnerabilities_vanish_within_a_day(host: Any, estate: Any, bounds:
         )
     else:
         yield not_applicable(f"none of {len(scans)} scans of {host.name} offered a fix of a critical finding")
+    newest = vulnerabilities(estate).newest("host", host.name)
+    if newest is not None and not newest.rated:
+        yield unknown(
+            f"{newest.scanner} does not rate all that it finds on {host.name}, so what is critical is unknown"
+        )
     if reach < bounds.window_s - bounds.critical_s:
         yield unknown(f"the scans of {host.name} reach back {span(reach)} of {span(bounds.window_s)}", observed=reach)

@@ -99,7 +99,7 @@ def alerts_get_a_quick_answer(estate: Any, bounds: Any) -> Iterator[Said]:
 @control("RELIABILITY-03")
 def the_service_comes_back_in_time(service: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """Take the last incident that a critical service had, and the last drill of the environment: both were over within
-    the bound, and the drill is recent.
+    the bound, and the drill is recent and under a seal that holds.
 
     An incident that lasts counts up to now. A service that never had one is proved by the drill alone.
     """
@@ -126,6 +126,7 @@ def _last_drill(estate: Any, bounds: Any) -> Iterator[Said]:
         return
     last = drills[-1]
     age = estate.now - last.ended
+    yield expect(last.intact, f"the seal of the last drill, {last.name}, holds", observed=list(last.faults))
     yield expect(
         age <= bounds.exercise_max_age_s,
         f"the last drill, {last.name}, is younger than {span(bounds.exercise_max_age_s)}",
@@ -172,7 +173,7 @@ def the_host_has_no_critical_vulnerability(host: Any, estate: Any, bounds: Any) 
 
     A finding counts also where no fix is published yet; then it is contained, and waived with an end.
     """
-    yield from _clean(host.name, vulnerabilities(estate).of_hosts.get(host.name), estate, bounds)
+    yield from _clean(host.name, vulnerabilities(estate).newest("host", host.name), estate, bounds)
 
 
 @control("RELIABILITY-05", "images")

@@ -112,23 +112,28 @@ def _people(estate: Any, since: float) -> dict[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for row in everything(estate, "skills"):
         if row.result == "done" and since <= row.performed <= estate.now:
-            found[row.procedure].add(row.person)
+            found[row.procedure].add(_person(row.person))
     # The one who leads a drill carries it out; the one who approves it does not.
     for pack in runs(estate).packs:
         if pack.intact and pack.record and since <= (pack.ended or 0.0) <= estate.now:
             leads = (row for row in pack.record.get("people") or () if row.get("role") == "drill lead")
             procedure = {"activation": "dr_activate", "failback": "dr_failback"}.get(str(pack.scenario), "dr_drill")
-            found[procedure] |= {row["name"] for row in leads if row.get("name") and not row.get("stand_in")}
+            found[procedure] |= {_person(row["name"]) for row in leads if row.get("name") and not row.get("stand_in")}
     return found
+
+
+def _person(name: str) -> str:
+    """Return a name as it is compared: one person who is written in two ways is one."""
+    return " ".join(name.casefold().split())
 
 
 @control("TEAM-04")
 def developers_are_not_kept_waiting(estate: Any, bounds: Any) -> Iterator[Said]:
-    """Take the requests of the last month and the time until a person first answered each; one that nobody answered
-    counts as waiting without end."""
+    """Take the requests of the last month, and older ones that still wait, and the time until a person first answered
+    each; one that nobody answered counts as waiting without end."""
     since = estate.now - bounds.window_s
     known = register(estate, "developer_request")
-    spans = [Span(row.opened, row.answered, row.id) for row in known if row.opened >= since]
+    spans = [Span(row.opened, row.answered, row.id) for row in known if row.opened >= since or row.answered is None]
     if not spans:
         yield unknown(f"none of the {len(known)} requests on record is of the last {span(bounds.window_s)}")
         return

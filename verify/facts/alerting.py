@@ -16,10 +16,12 @@ from verify.engine.evidence import NoEvidence
 from verify.facts.metrics import metrics
 from verify.facts.verdicts import percent, span
 
-__all__ = ["PRIORITY", "answered", "history_s", "seen_ratio", "watched"]
+__all__ = ["PRIORITY", "SEVERITIES", "answered", "history_s", "seen_ratio", "watched"]
 
 PRIORITY = {"critical": "critical", "page": "critical", "high": "high", "warning": "high", "error": "high"}
 """Severity label of an alert -> priority of the guide. The usual pair of Alertmanager is critical and warning."""
+SEVERITIES = frozenset((*PRIORITY, "medium", "low", "info", "notice", "none"))
+"""Severities that are known, the ones without a bound among them."""
 
 _COVERED = 0.99
 # The age of the oldest sample is known to the hour.
@@ -43,7 +45,9 @@ def watched(estate: Estate, window_s: float) -> Iterator[Said]:
         )
         return
     seen = seen_ratio(estate, window_s)
-    if seen is not None and seen < _COVERED:
+    if seen is None:
+        yield unknown(f"no probe shows that Prometheus was there during the last {span(window_s)}")
+    elif seen < _COVERED:
         yield unknown(
             f"Prometheus was there for {percent(seen)} of the last {span(window_s)}; what fired meanwhile is not known",
             observed=seen,

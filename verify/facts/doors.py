@@ -35,11 +35,11 @@ _INSIDE = tuple(
 
 
 def listeners(host: Any) -> list[Socket]:
-    """Return what listens beyond the loopback, one entry a protocol and port."""
-    found: dict[tuple[str, int], Socket] = {}
+    """Return what listens beyond the loopback, one entry a protocol, port and program."""
+    found: dict[tuple[str, int, str], Socket] = {}
     for one in host.sockets:
         if not one.loopback:
-            found.setdefault((one.protocol, one.port), one)
+            found.setdefault((one.protocol, one.port, one.process or ""), one)
     return [found[key] for key in sorted(found)]
 
 

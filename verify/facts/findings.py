@@ -52,6 +52,9 @@ def young_scan(name: str, scan: Any, *, now: float, max_age_s: float) -> Iterato
         age <= max_age_s, f"the scan of {name} is younger than {span(max_age_s)}", observed=age, expected=max_age_s
     )
     yield expect(scan.packages != 0, f"{scan.scanner} looked at packages of {name}", observed=scan.packages)
+    if scan.packages is None and not scan.findings:
+        # What found nothing and does not say at how much it looked cannot be told from a scan of nothing.
+        yield unknown(f"{scan.scanner} found nothing on {name} and does not say at how many packages it looked")
 
 
 def no_critical_open(name: str, scan: Any, *, most: int) -> Iterator[Said]:

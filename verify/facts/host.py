@@ -98,9 +98,9 @@ class Host(View, kind="host"):
     @property
     def updates(self) -> list[PendingUpdate]:
         """Return every update that the archives offer and the host lacks, with bounds for its age."""
-        return pending(
-            self.read("updates", host_software.upgradable), self.apt.archives, self.patch_runs, now=self.estate.now
-        )
+        held = {one.name for one in self.packages.values() if one.held}
+        offered = self.read("updates", host_software.upgradable)
+        return pending(offered, self.apt.archives, self.patch_runs, now=self.estate.now, held=held)
 
     @property
     def security_updates(self) -> list[PendingUpdate]:

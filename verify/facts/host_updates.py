@@ -8,6 +8,8 @@ bounds, and only those:
 
 - at least: the index that offers the update was signed at ``Date``, and a run that saw it pending earlier proves more;
 - at most: when the host last took every update its archives had (apt's own record), the update was not among them.
+  A package that is held is left out by every run, so nothing bounds the age of its update; and apt-get's plain
+  ``upgrade`` leaves out whatever needs a new package, such as most kernels.
 
 The true age lies between them. A check that wants "not older than" has to use the upper bound; where there is none it
 cannot pass.
@@ -18,7 +20,7 @@ PRIVATE to the collection: it can change at any time.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from verify.facts.host_software import AptArchive, PatchRun, Upgradable
@@ -26,7 +28,11 @@ from verify.facts.host_storage import FileState
 
 __all__ = ["Apt", "PendingUpdate", "pending"]
 
-_WHOLE = re.compile(r"\b(?:dist-upgrade|full-upgrade|upgrade|safe-upgrade)\b|unattended-upgrade")
+_WHOLE = re.compile(
+    r"\s(?:dist-upgrade|full-upgrade|safe-upgrade)(?:\s|$)|unattended-upgrade"
+    r"|\bapt\s(?:.*\s)?upgrade(?:\s|$)|--with-new-pkgs\s(?:.*\s)?upgrade(?:\s|$)|\supgrade\s(?:.*\s)?--with-new-pkgs(?:\s|$)"
+)
+_SLACK_S = 300.0
 # Stamps that are touched whenever apt fetched its lists, the most telling first.
 _STAMPS = ("/var/lib/apt/periodic/update-success-stamp", "/var/lib/apt/lists", "/var/cache/apt/pkgcache.bin")
 
@@ -62,9 +68,9 @@ class Apt:
 
     @property
     def lists_age_s(self) -> float | None:
-        """Return the seconds since apt last fetched its lists; None when nothing tells."""
+        """Return the seconds since apt last fetched its lists; None when nothing tells, as a stamp of the future."""
         seen = [self.stamps[path].mtime for path in _STAMPS[:2] if path in self.stamps]
-        return self.now - max(seen) if seen else None
+        return self.now - max(seen) if seen and max(seen) <= self.now + _SLACK_S else None
 
     @property
     def security_archives(self) -> tuple[AptArchive, ...]:
@@ -73,9 +79,14 @@ class Apt:
 
 
 def pending(
-    updates: Iterable[Upgradable], archives: Sequence[AptArchive], runs: Sequence[PatchRun], *, now: float
+    updates: Iterable[Upgradable],
+    archives: Sequence[AptArchive],
+    runs: Sequence[PatchRun],
+    *,
+    now: float,
+    held: Collection[str] = (),
 ) -> list[PendingUpdate]:
-    """Return the updates with the bounds of their ages, security updates first."""
+    """Return the updates with the bounds of their ages, security updates first; ``held`` are packages on hold."""
     since = last_whole_upgrade(runs)
     found = [
         PendingUpdate(
@@ -85,7 +96,7 @@ def pending(
             suites=one.suites,
             security=one.security,
             age_at_least_s=max(0.0, now - _signed(one, archives, now)),
-            age_at_most_s=None if since is None else max(0.0, now - since),
+            age_at_most_s=None if since is None or one.package in held else max(0.0, now - since),
         )
         for one in updates
     ]

@@ -22,6 +22,7 @@ from verify.facts.host_trail import AdminLine, admin_lines
 __all__ = ["Uses", "account_of", "born", "entrances", "grants", "idle_s", "members", "uses"]
 
 _ACCEPTED = re.compile(r"^Accepted (?P<how>\S+) for (?P<who>\S+) from \S+ port \d+ ssh2(?:: \S+ (?P<key>SHA256:\S+))?")
+_SU = re.compile(r"^\(to (?P<runas>\S+)\) (?P<who>\S+) on ")
 _SUDO = re.compile(r"^(?P<who>\S+) : .*?\bUSER=(?P<runas>\S+) ; .*?\bCOMMAND=(?P<command>.*)$")
 DAY = 86400.0
 
@@ -30,12 +31,15 @@ DAY = 86400.0
 class Uses:
     """When (seconds since the epoch) each account and key was let in, and sudo was used, and since when that is known.
 
-    ``since`` is the oldest instant that the lines reach back to; before it nothing is known.
+    ``logins`` holds each login (instant, account), ``commands`` each command that was run as somebody else by sudo or
+    su (instant, who, as whom, what). ``since`` is the oldest instant that the lines reach back to; before it nothing is
+    known.
     """
 
     accounts: dict[str, float]
     keys: dict[tuple[str, str], float]
     sudo: dict[str, float]
+    logins: tuple[tuple[float, str], ...]
     commands: tuple[tuple[float, str, str, str], ...]
     since: float
 
@@ -44,11 +48,15 @@ def _collect(lines: Iterable[AdminLine], since: float) -> Uses:
     accounts: dict[str, float] = {}
     keys: dict[tuple[str, str], float] = {}
     sudo: dict[str, float] = {}
-    commands = []
+    logins, commands = [], []
     for line in lines:
         let_in = _ACCEPTED.match(line.message) if line.program == "sshd" else None
         became = _SUDO.match(line.message) if line.program == "sudo" else None
+        turned = _SU.match(line.message) if line.program == "su" else None
+        if turned:
+            commands.append((line.at, turned["who"], turned["runas"], "su"))
         if let_in:
+            logins.append((line.at, let_in["who"]))
             accounts[let_in["who"]] = max(line.at, accounts.get(let_in["who"], 0.0))
             if let_in["key"]:
                 place = (let_in["who"], let_in["key"])
@@ -56,7 +64,7 @@ def _collect(lines: Iterable[AdminLine], since: float) -> Uses:
         if became and "command not allowed" not in line.message:
             sudo[became["who"]] = max(line.at, sudo.get(became["who"], 0.0))
             commands.append((line.at, became["who"], became["runas"], became["command"]))
-    return Uses(accounts, keys, sudo, tuple(commands), since)
+    return Uses(accounts, keys, sudo, tuple(logins), tuple(commands), since)
 
 
 def uses(host: Any) -> Uses:

@@ -75,7 +75,7 @@ def _in_time(host: Any, one: PendingUpdate, severity: str, bounds: Any) -> Said:
 def _severity(estate: Any, host: Any, update: PendingUpdate) -> str:
     """Return the worst severity that the newest scan of the host gives the package (or its source package)."""
     try:
-        scan = vulnerabilities(estate).of_hosts.get(host.name)
+        scan = vulnerabilities(estate).newest("host", host.name)
     except NoEvidence:
         return "unknown"
     known = host.packages.get(update.package)

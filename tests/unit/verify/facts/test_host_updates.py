@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from verify.facts.host_software import AptArchive, PatchRun, Upgradable
 from verify.facts.host_storage import FileState
 from verify.facts.host_updates import Apt, last_whole_upgrade, pending
@@ -44,6 +46,36 @@ def test_only_a_whole_upgrade_that_succeeded_counts() -> None:
     ]
     assert last_whole_upgrade(runs[:4]) == 20.0
     assert last_whole_upgrade([]) is None
+
+
+@pytest.mark.parametrize(
+    ("command", "whole"),
+    [
+        ("/usr/bin/apt-get -y -o Dpkg::Options::=--force-confold dist-upgrade", True),
+        ("apt full-upgrade", True),
+        ("apt -y upgrade", True),
+        ("/usr/bin/apt-get --yes upgrade --with-new-pkgs", True),
+        ("apt-get upgrade --with-new-pkgs -y", True),
+        ("/usr/bin/unattended-upgrade", True),
+        # It leaves out what needs a new package, such as a kernel.
+        ("apt-get -y upgrade", False),
+        ("apt-get install --only-upgrade openssl", False),
+        ("apt install upgrade-tool2", False),
+    ],
+)
+def test_which_commands_take_everything(command: str, whole: bool) -> None:
+    assert (last_whole_upgrade([run(10.0, command)]) == 10.0) is whole
+
+
+def test_nothing_bounds_the_age_of_what_is_held() -> None:
+    first, second = pending(UPDATES, [SECURITY], [run(NOW - DAY, "apt full-upgrade")], now=NOW, held={"openssl"})
+    assert (first.package, first.age_at_most_s) == ("openssl", None)
+    assert second.age_at_most_s == DAY
+
+
+def test_lists_of_the_future_have_no_age() -> None:
+    stamp = FileState("/var/lib/apt/lists", "directory", 0o755, 0, 0, 0, NOW + 3600)
+    assert Apt((SECURITY,), {stamp.path: stamp}, NOW).lists_age_s is None
 
 
 def test_an_unknown_suite_proves_no_age() -> None:

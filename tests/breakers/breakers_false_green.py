@@ -1,0 +1,121 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Faults that look like health: what is old and still open, what was left out, what nobody rated, who is one person."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from _world import DAY, HOUR, MINUTE, NOW, World, breaker
+from breakers_access import sudo_line
+from golden_records import add, alter, at
+
+SCANS = "it reads the same scan"
+UPDATES = "it reads the same updates"
+
+
+@breaker(
+    "OPEX-02", "a critical incident of four months ago is still open", also={"STANDUP-03": "the brief leaves it out"}
+)
+def open_for_months(world: World) -> None:
+    about = {"title": "Reports are wrong", "kind": "data", "services": [], "priority": "critical"}
+    people = {"owner": "operations", "next_action": "rebuild", "cause_state": "known", "detected": at(120 * DAY)}
+    times = {"impact_start": at(120 * DAY), "restored": None, "closed": None, "acknowledged": at(120 * DAY - 60)}
+    add(world, "incident", {"id": "INC-80", **about, **people, **times})
+
+
+@breaker("OPEX-05", "the scanner never says what is critical", also={"MORNING-05": SCANS, "RELIABILITY-05": SCANS})
+def unrated_by_nature(world: World) -> None:
+    alter(world, "vulnerability_scan", "scan-host-db2-0", scanner={"name": "debsecan", "version": "0.4"})
+
+
+@breaker(
+    "CORE-05",
+    "a scan found nothing and does not say at how much it looked",
+    also={"MORNING-05": SCANS, "RELIABILITY-05": SCANS},
+)
+def empty_scan(world: World) -> None:
+    alter(world, "vulnerability_scan", "scan-host-lb1-0", packages=None, findings=[])
+
+
+@breaker("TEAM-03", "one person is written in two ways")
+def one_person_twice(world: World) -> None:
+    alter(world, "skills", "SK-restore-1", person=" Database  a")
+
+
+@breaker("TEAM-04", "a request of three months ago still waits")
+def forgotten_request(world: World) -> None:
+    alter(world, "developer_request", "REQ-5", opened=at(90 * DAY), answered=None)
+
+
+@breaker("ACCESS-01.windows", "work was done under a change that nobody approved")
+def unapproved(world: World) -> None:
+    sudo_line(world, "app1", "ops", 6 * HOUR, "/usr/bin/systemctl restart ccobservatory")
+    like = json.loads(world.body("records", "change"))["records"][-1]["record"]
+    times = {"started": at(8 * HOUR), "ended": at(4 * HOUR), "planned_start": at(8 * HOUR), "planned_end": at(4 * HOUR)}
+    add(world, "change", {**like, **times, "id": "CHG-80", "state": "submitted", "hosts": ["app1"]})
+
+
+@breaker("ACCESS-01.windows", "root logged in outside of any window, and once more inside of one")
+def root_twice(world: World) -> None:
+    def came(ago: float) -> str:
+        told = "Accepted publickey for root from 192.0.2.1 port 50000 ssh2: ED25519 SHA256:x"
+        return f"{NOW - ago:.6f} db1 sshd[88]: {told}\n"
+
+    add(world, "window", window("W-root", 2 * HOUR))
+    world.set("db1", "access_uses", came(HOUR) + came(6 * HOUR) + world.body("db1", "access_uses"))
+
+
+@breaker("ACCESS-01.windows", "somebody became root by su outside of any window")
+def became_root_by_su(world: World) -> None:
+    line = f"{NOW - 6 * HOUR:.6f} app1 su[99]: (to root) ops on pts/0\n"
+    world.set("app1", "journal_admin", line + world.body("app1", "journal_admin"))
+
+
+@breaker(
+    "ACCESS-01.windows", "whether the environment is protected is not said, and somebody worked outside of a window"
+)
+def protection_is_not_said(world: World) -> None:
+    del world.variables["ops_protected"]
+    sudo_line(world, "app1", "ops", 6 * HOUR, "/usr/bin/systemctl restart ccobservatory")
+
+
+@breaker("INFRA-05", "the record of one drill cannot be read, and an older one passed")
+def unreadable_drill(world: World) -> None:
+    def change(body: Any) -> None:
+        told = ["drill.json was changed after it was sealed"]
+        body["packs"].append({"name": "20261124T090000Z-site_lost", "intact": False, "faults": told, "record": None})
+
+    world.change("runs", "packs", change)
+
+
+@breaker(
+    "INFRA-02",
+    "a security update waits for a package that is held",
+    also={"SECURITY-04": UPDATES, "DELIVER-03": UPDATES},
+)
+def held_package(world: World) -> None:
+    world.edit("app1", "packages", "ii \topenssl\t", "hi \topenssl\t")
+    line = "openssl/stable-security 9.0.0-1 amd64 [upgradable from: 3.0.15-1]\n"
+    world.set("app1", "updates", world.body("app1", "updates") + line)
+
+
+@breaker("MONITORING-01", "an alert fired with a severity that nobody knows")
+def strange_severity(world: World) -> None:
+    def change(body: Any) -> None:
+        body["result"][0]["metric"]["severity"] = "p1"
+
+    world.change("prometheus", "query:alerts_firing", change)
+
+
+@breaker("INFRA-07", "another program listens on the port of a declared one, at another address")
+def second_listener(world: World) -> None:
+    line = 'tcp   LISTEN 0      1         192.0.2.99:22           0.0.0.0:*    users:(("nc",pid=999,fd=3))\n'
+    world.set("app1", "sockets", world.body("app1", "sockets") + line)
+
+
+def window(name: str, ago: float) -> dict[str, Any]:
+    """Return a window of maintenance of db1 that began so many seconds ago and lasts until now."""
+    about = {"id": name, "title": "Root's work", "kind": "maintenance", "hosts": ["db1"], "services": []}
+    return {**about, "start": at(ago), "end": at(-MINUTE), "changes": []}
