@@ -128,6 +128,18 @@ def key_gone(world: World) -> None:
     world.variables["verify_keys"].append(row)
 
 
+@breaker("SECURITY-01.keys", "the key of a machine is no longer restricted")
+def free_key(world: World) -> None:
+    text = world.body("repo1", "authorized_keys_etc")
+    world.set("repo1", "authorized_keys_etc", re.sub(r"(?m)(/fb_db1:)restrict ", r"\1", text))
+
+
+@breaker("SECURITY-01.keys", "a second key opens the account of a machine", also={"INFRA-07.idle": IDLE_TOO})
+def second_key(world: World) -> None:
+    line = f"/etc/ssh/file_backup_keys/fb_db1:restrict ssh-ed25519 {KEY} stranger\n"
+    world.set("repo1", "authorized_keys_etc", world.body("repo1", "authorized_keys_etc") + line)
+
+
 @breaker("SECURITY-01.roles", "a role of the database that nobody declared can log in")
 def strange_role(world: World) -> None:
     world.change("db1", "postgresql", lambda body: body["roles"].append({**body["roles"][-1], "name": "tmp_export"}))

@@ -35,13 +35,18 @@ KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIC5jbGVhcmx5LW5vdC1hLXJlYWwta2V5LWp1c3QtYS10"
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault: how it is made and undone, the cells that have to turn red, and others that rightly may."""
+    """A fault: how it is made and undone, the cells that have to turn red, and others that rightly may.
+
+    ``tells`` names cells that may be red for another reason in a lab, as where nobody is paged or the machine is busy:
+    with the fault they have to say this, and they must not say it without.
+    """
 
     name: str
     make: Callable[[], object]
     undo: Callable[[], object]
     red: set[Cell]
     also: set[str] = field(default_factory=set)
+    tells: dict[Cell, str] = field(default_factory=dict)
 
 
 def shell(host: str, script: str) -> Callable[[], str]:
@@ -154,9 +159,10 @@ def alert_rule_removed() -> Fault:
         'assert n != t; open(p, "w").write(n)\' $F; systemctl reload prometheus'
     )
     make, undo = keep("mon1", RULES, drop)
-    red = {("MONITORING-02", "web"), ("MONITORING-02", "web-recovery-site")}
+    names = ("web", "web-recovery-site")
+    tells = {("MONITORING-02", name): f"a rule fires when the probe of {name} fails" for name in names}
     reload_ = shell("mon1", "systemctl reload prometheus")
-    return Fault("an alert rule was removed", make, lambda: (undo(), reload_()), red)
+    return Fault("an alert rule was removed", make, lambda: (undo(), reload_()), set(), {"CORE-04"}, tells)
 
 
 def pages_writable() -> Fault:
@@ -183,8 +189,9 @@ def exporter_stopped() -> Fault:
         "an exporter stopped",
         lambda: lab("fault", "service-stop", "app2", unit),
         lambda: lab("heal", "service-stop", "app2", unit),
-        {("CORE-04", "lab"), ("MORNING-02", "app2")},
+        {("CORE-04", "lab")},
         also,
+        {("MORNING-02", "app2"): "every exporter of app2 answers"},
     )
 
 
@@ -252,10 +259,13 @@ def test_the_fault_turns_its_control_red(morning: Runs, make: Callable[[], Fault
     known = {cell: morning.before[cell] for cell in fault.red & set(morning.before)}
     assert known == {}, "red before the fault was made, so nothing is proved"
     assert sorted(fault.red - set(morning.broken)) == []
+    for cell, words in fault.tells.items():
+        assert words in morning.broken[cell]
+        assert words not in morning.before.get(cell, "")
 
 
 def test_nothing_else_turned_red(morning: Runs) -> None:
-    expected = {cell for fault in morning.faults for cell in fault.red}
+    expected = {cell for fault in morning.faults for cell in (*fault.red, *fault.tells)}
     allowed = {control for fault in morning.faults for control in fault.also}
     strangers = {cell: told for cell, told in morning.new.items() if cell not in expected and cell[0] not in allowed}
     assert strangers == {}
@@ -264,3 +274,6 @@ def test_nothing_else_turned_red(morning: Runs) -> None:
 def test_what_was_undone_is_green_again(morning: Runs) -> None:
     expected = {cell for fault in morning.faults for cell in fault.red}
     assert {cell: morning.after[cell] for cell in expected & set(morning.after)} == {}
+    for fault in morning.faults:
+        for cell, words in fault.tells.items():
+            assert words not in morning.after.get(cell, "")
