@@ -18,6 +18,7 @@ from pathlib import Path
 from ._console import LabError, LabRefused
 from ._estate import ADMIN_USER, ESTATE_SITES, GROUPS, HOSTS, OUTSIDE, Estate, owner_ids
 from ._pki import REPORT_SIGNER, STAND_INS, VERIFIER, public_key
+from ._receiver import url as receiver_url
 
 TEMPLATES = Path(__file__).resolve().parent / "inventory"
 HEADER = "# Written by the lab; edits are lost at the next `lab up`. The templates are in lab/inventory/.\n"
@@ -94,6 +95,8 @@ def _values(estate: Estate, program: Path) -> dict[str, str]:
         "verify_key": text(str(estate.keys / VERIFIER)),
         "verify_public_key": text(f"{public_key(estate.keys / VERIFIER)} {VERIFIER}@{estate.prefix}"),
         "wheels_dir": text(str(program.resolve().parent.parent / ".cache" / "verify_daily" / "wheels")),
+        "people_webhook": text(receiver_url("people")),
+        "deadman_webhook": text(receiver_url("deadman")),
         "people_records": text(str(estate.state / "records")),
         "infrastructure": text(str(estate.state / "repositories" / "infrastructure")),
         "documentation": text(str(estate.state / "repositories" / "documentation")),

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import _image, _inventory, _network, _pki, _records
+from . import _image, _inventory, _network, _pki, _receiver, _records
 from ._console import Console, LabError, LabRefused
 from ._estate import ADMIN_USER, HOSTS, LABEL, Estate, get_host, owner_ids
 from ._podman import Podman, check_disk, in_parallel
@@ -224,6 +224,8 @@ def up(podman: Podman, estate: Estate, console: Console, program: Path, hosts: S
     if to_start:
         with console.step(f"starting {len(to_start)} hosts"):
             start_hosts(podman, estate, to_start)
+    if _receiver.host() in hosts:
+        _receiver.ensure(podman, estate)
 
 
 def provision(estate: Estate, console: Console) -> None:
