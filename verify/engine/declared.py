@@ -32,11 +32,22 @@ LISTS = {
     "repository": "verify_repositories",
 }
 
+REPOSITORY_KINDS = ("infrastructure", "documentation", "other")
+
 _NAMED: dict[str, Any] = {
     "type": "object",
     "required": ["name"],
     "properties": {"name": {"type": "string", "minLength": 1}},
 }
+
+
+def _named(**properties: Any) -> dict[str, Any]:
+    """Return the schema of an entry with a name and keys that it must have: where one decides what is judged at all, a
+    typing mistake must not look like a choice."""
+    required = [*_NAMED["required"], *properties]
+    return {**_NAMED, "required": required, "properties": {**_NAMED["properties"], **properties}}
+
+
 _MAP = {"type": "object"}
 _TEXT = {"type": "string"}
 SCHEMA: dict[str, Any] = {
@@ -44,6 +55,8 @@ SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         **{variable: {"type": "array", "items": _NAMED} for variable in LISTS.values()},
+        "verify_services": {"type": "array", "items": _named(critical={"type": "boolean"})},
+        "verify_repositories": {"type": "array", "items": _named(kind={"enum": list(REPOSITORY_KINDS)})},
         **SETS,
         "verify_hosts": _TEXT,
         "verify_empty": {"type": "object", "additionalProperties": {"type": "string", "minLength": 10}},
@@ -176,9 +189,27 @@ def check_variables(variables: Mapping[str, Any], *, where: str) -> None:
     error = next(iter(jsonschema.Draft202012Validator(SCHEMA).iter_errors(known)), None)
     if error is not None:
         place = ".".join(str(part) for part in error.absolute_path)
-        raise OpsError(f"{where}: {place}: {error.message[:200]}; correct the variable.")
+        raise OpsError(f"{where}: {place}: {_told(error)}; correct the variable.")
     for variable in LISTS.values():
         names = [row["name"] for row in known.get(variable) or []]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise OpsError(f"{where}: {variable} names {', '.join(twice)} twice; a subject has one entry.")
+    _refuse_nothing_critical(known, where)
+
+
+def _told(error: jsonschema.ValidationError) -> str:
+    """Return what is wrong; the sources of an environment may hold passwords, so of them no value is shown."""
+    if "verify_sources" in error.absolute_path:
+        return f"{error.validator} has to be {error.validator_value!r}"
+    return error.message[:200]
+
+
+def _refuse_nothing_critical(known: Mapping[str, Any], where: str) -> None:
+    """Raise `OpsError` when no service is critical and nobody says why: what is asked of critical ones would be met."""
+    services, empty = known.get("verify_services") or [], known.get("verify_empty") or {}
+    if services and not any(row["critical"] for row in services) and "critical_service" not in empty:
+        raise OpsError(
+            f"{where}: verify_services: none is critical, so nothing would be asked of any; mark one, or say in "
+            "verify_empty.critical_service why there is none."
+        )

@@ -91,7 +91,14 @@ def test_vault_is_opened_and_its_secrets_stay_apart(tmp_path: Path, monkeypatch:
         ({"ops_environment": "staging"}, "calls itself 'staging', but 'prod' was asked for"),
         ({"verify_hosts": "manged"}, "is left in scope"),
         ({"verify_services": "[{critical: true}]"}, "'name' is a required property"),
-        ({"verify_services": "[{name: web}, {name: web}]"}, "verify_services names web twice"),
+        (
+            {"verify_services": "[{name: web, critical: true}, {name: web, critical: true}]"},
+            "verify_services names web twice",
+        ),
+        ({"verify_services": "[{name: web, critcal: true}]"}, "'critical' is a required property"),
+        ({"verify_services": "[{name: web, critical: false}]"}, "none is critical"),
+        ({"verify_repositories": "[{name: code, kind: infrastucture}]"}, "verify_repositories.0.kind"),
+        ({"verify_sources": '{prometheus: "https://u:S3cretWord@prom"}'}, "has to be 'object'"),
         ({"verify_pools": "[{name: databases, hosts: postgres}]"}, "'postgres', which is no group or host"),
         ({"verify_empty": "{service: no}"}, "verify_empty.service"),
         ({"verify_user": '"{{ nobody_set_this }}"'}, "verify_user"),
@@ -102,6 +109,7 @@ def test_bad_input_is_refused_in_one_sentence(tmp_path: Path, over: dict[str, An
         load("prod", cwd=make(tmp_path, **over))
     assert told in caught.value.message
     assert "\n" not in caught.value.message
+    assert "S3cretWord" not in caught.value.message
 
 
 def test_an_unknown_environment_names_those_that_exist(tmp_path: Path) -> None:
