@@ -1,0 +1,141 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Users' tests on evidence: asked once, kept, asked ahead, served again without any host, refused where they write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+import testinfra
+import testinfra.backend
+
+from verify.engine.declared import Declared, Environment
+from verify.engine.evidence import Evidence, NoEvidence
+from verify.testinfra import backend
+from verify.testinfra.store import SOURCE, Store
+
+LOCAL = {"ansible_connection": "local"}
+
+
+def environment(**about: Any) -> Environment:
+    hosts = {name: Declared("host", name, {**LOCAL, **about}) for name in ("web1", "web2", "db1")}
+    groups = {"all": list(hosts), "web": ["web1", "web2"], "blue": ["web2", "db1"]}
+    return Environment("test", "-", "-", hosts, groups, {}, secrets=frozenset({"canary-4711"}))
+
+
+def store(
+    evidence: Evidence | None = None, *, live: bool = True, ahead: Mapping[str, Sequence[str]] | None = None
+) -> Store:
+    kept = Evidence() if evidence is None else evidence
+    return Store(environment(), kept, live=live, ahead=ahead or {})
+
+
+@pytest.fixture
+def closing() -> Iterator[list[Store]]:
+    opened: list[Store] = []
+    yield opened
+    for one in opened:
+        one.close()
+
+
+def test_a_command_is_asked_once_and_kept(closing: list[Store]) -> None:
+    evidence = Evidence()
+    first = store(evidence)
+    closing.append(first)
+    said = first.run("web1", "cat /proc/sys/kernel/random/uuid")
+    again = first.run("web1", "cat /proc/sys/kernel/random/uuid")
+    assert said.code == 0 and said.stdout
+    assert again == said
+    assert first.run("web2", "cat /proc/sys/kernel/random/uuid") != said
+    (fact,) = [one for one in evidence if one.subject == "web1"]
+    assert (fact.source, fact.command, fact.rc) == (SOURCE, "cat /proc/sys/kernel/random/uuid", 0)
+
+
+def test_exit_code_and_errors_are_those_of_the_command(closing: list[Store]) -> None:
+    one = store()
+    closing.append(one)
+    said = one.run("web1", "ls /no/such/file")
+    assert (said.code, said.stdout) == (2, b"")
+    assert b"No such file" in said.stderr
+
+
+def test_what_the_last_run_needed_is_asked_ahead_and_no_channel_is_opened() -> None:
+    evidence = Evidence()
+    commands = ["uname -s", "cat /etc/os-release", "rm -rf /never"]
+    one = store(evidence, ahead={"web1": commands, "db1": commands[:1], "gone": commands})
+    assert one.run("web1", "uname -s").stdout == b"Linux\n"
+    assert {(fact.subject, fact.command) for fact in evidence} == {
+        ("web1", "uname -s"),
+        ("web1", "cat /etc/os-release"),
+        ("db1", "uname -s"),
+    }
+    assert one._channels == {}
+    assert one.plan() == {"web1": ["uname -s"]}
+
+
+def test_a_past_run_is_served_without_any_host() -> None:
+    evidence = Evidence()
+    first = store(evidence, ahead={"web1": ["uname -s"]})
+    first.run("web1", "uname -s")
+    replayed = store(evidence, live=False)
+    assert replayed.run("web1", "uname -s").stdout == b"Linux\n"
+    with pytest.raises(NoEvidence, match="was not collected from web1"):
+        replayed.run("web1", "uname -r")
+
+
+def test_a_command_that_may_write_never_reaches_the_host() -> None:
+    evidence = Evidence()
+    with pytest.raises(NoEvidence, match="Verification only reads"):
+        store(evidence).run("web1", "touch /never")
+    assert list(evidence) == []
+
+
+def test_secrets_of_the_environment_do_not_stay(closing: list[Store]) -> None:
+    evidence = Evidence()
+    one = store(evidence)
+    closing.append(one)
+    assert one.run("web1", "echo canary-4711").stdout == b"[redacted]\n"
+    assert not any("canary-4711" in body for _digest, body in evidence.bodies())
+
+
+def test_a_host_that_does_not_answer_is_asked_no_second_time() -> None:
+    declared = {"off": Declared("host", "off", {"ansible_ssh_executable": "/no/such/ssh"})}
+    one = Store(Environment("test", "-", "-", declared, {}, {}), Evidence(), live=True, ahead={})
+    for command in ("uname -s", "uname -r"):
+        with pytest.raises(NoEvidence, match="off does not answer"):
+            one.run("off", command)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hosts"),
+    [
+        ("all", ["web1", "web2", "db1"]),
+        ("web", ["web1", "web2"]),
+        ("web1,db1", ["web1", "db1"]),
+        ("web:db1", ["web1", "web2", "db1"]),
+        ("web:&blue", ["web2"]),
+        ("all:!blue", ["web1"]),
+        ("nobody", []),
+    ],
+)
+def test_patterns_mean_what_they_mean_to_ansible(pattern: str, hosts: list[str]) -> None:
+    assert store().matching([pattern]) == hosts
+
+
+def test_tests_written_for_other_backends_run_on_evidence(pytestconfig: pytest.Config) -> None:
+    own = dict(testinfra.backend.BACKENDS)
+    backend.configure(pytestconfig, environment(), Evidence(), live=True)
+    try:
+        found = testinfra.get_hosts(["ansible://web"])
+        assert [host.backend.hostname for host in found] == ["web1", "web2"]
+        assert all(isinstance(host.backend, backend.EvidenceBackend) for host in found)
+        host = testinfra.get_host("ssh://db1")
+        assert host.file("/etc/passwd").user == "root"
+        assert host.user("root").uid == 0
+        with pytest.raises(pytest.UsageError, match="none of that name"):
+            testinfra.get_hosts(["ansible://renamed"])
+    finally:
+        backend.finish(pytestconfig)
+    assert own == testinfra.backend.BACKENDS
