@@ -15,9 +15,21 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import _faults, _image, _inventory, _lifecycle, _network, _people, _power, _records, _repositories, _snapshot
+from . import (
+    _faults,
+    _image,
+    _inventory,
+    _lifecycle,
+    _network,
+    _people,
+    _power,
+    _records,
+    _repositories,
+    _scan,
+    _snapshot,
+)
 from ._console import EXIT_OK, Console, LabError, LabRefused, table
-from ._estate import ADMIN_USER, DEFAULT_PREFIX, DEFAULT_SUBNET, HOSTS, Estate, get_host
+from ._estate import DEFAULT_PREFIX, DEFAULT_SUBNET, HOSTS, Estate, get_host
 from ._podman import REQUIRED_PROGRAMS, Podman, check_disk, check_machine, in_parallel
 
 PROGRAM = Path(__file__).resolve().parent / "lab"
@@ -146,10 +158,13 @@ def cmd_records(lab: Lab, arguments: argparse.Namespace) -> None:
     with lab.console.step("records and repositories"):
         heads = _repositories.ensure(lab.estate)
         ran = _repositories.run_pipeline(lab.estate, heads[_repositories.PIPELINE])
-        rows = {**ran, **_repositories.rules(lab.estate)}
+        scans, silent = _scan.rows(lab.estate, now=datetime.datetime.now(tz=datetime.UTC))
+        rows = {**ran, **scans, **_repositories.rules(lab.estate)}
         files = _people.write(lab.estate, datetime.datetime.now(tz=datetime.UTC), rows)
     if not ran:
         lab.console.warn("there is no ansible-playbook, so the pipeline of the infrastructure repository did not run")
+    if silent:
+        lab.console.warn(f"{', '.join(silent)} did not answer, so there is no scan of them")
     lab.console.say(f"{len(files)} kinds of records in {_people.directory(lab.estate)}")
 
 
@@ -209,19 +224,8 @@ def cmd_ssh(lab: Lab, arguments: argparse.Namespace) -> None:
     get_host(arguments.host)
     if not (estate.state / "known_hosts").exists():
         raise LabRefused(f"The lab '{estate.prefix}' does not exist; build it with: lab up")
-    options = ["-i", str(estate.keys / ADMIN_USER), "-o", f'UserKnownHostsFile="{estate.state / "known_hosts"}"']
-    options += [
-        "-o",
-        "StrictHostKeyChecking=yes",
-        "-o",
-        "IdentitiesOnly=yes",
-        "-o",
-        "ConnectTimeout=5",
-        "-o",
-        "LogLevel=ERROR",
-    ]
     remote = arguments.remote[1:] if arguments.remote[:1] == ["--"] else arguments.remote
-    os.execvp("ssh", ["ssh", *options, f"{ADMIN_USER}@{estate.address(arguments.host)}", *remote])  # noqa: S606 - this process ends here
+    os.execvp("ssh", [*_inventory.ssh_command(estate, arguments.host), *remote])  # noqa: S606 - this process ends here
 
 
 def cmd_snapshot(lab: Lab, arguments: argparse.Namespace) -> None:

@@ -164,6 +164,19 @@ def connection(estate: Estate) -> dict[str, object]:
     }
 
 
+def ssh_command(estate: Estate, host: str) -> list[str]:
+    """Return the command that enters a host as the operator; its key is pinned."""
+    options = (
+        f'UserKnownHostsFile="{estate.state / "known_hosts"}"',
+        "StrictHostKeyChecking=yes",
+        "IdentitiesOnly=yes",
+        "ConnectTimeout=5",
+        "LogLevel=ERROR",
+    )
+    words = [word for option in options for word in ("-o", option)]
+    return ["ssh", "-i", str(estate.keys / ADMIN_USER), *words, f"{ADMIN_USER}@{estate.address(host)}"]
+
+
 def make_control_dir(estate: Estate) -> None:
     """Make the directory of the ssh control sockets, for its owner only.
 

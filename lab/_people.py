@@ -3,8 +3,10 @@
 """Records that stand in for what people of a real environment write down: reviews, sessions, rosters, requests.
 
 Nobody works in the lab, so every record says that it is a stand-in, in ``by`` and in ``notes``. They are dated relative
-to now and written again by each `lab records`. What a machine measures is never made up here: no metric, no scan, no
-deployment, no cost. The only run of a pipeline among them is one that really ran (`_repositories`).
+to now and written again by each `lab records`. What a machine measures is never made up here: no metric, no
+deployment, no patch, no comparison with the code. The run of a pipeline among them is one that really ran
+(`_repositories`), and the scans are what each host's apt says (`_scan`). Planned work, money and expectations are in
+`_people_work`.
 """
 
 from __future__ import annotations
@@ -15,14 +17,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from . import _people_work as work
 from ._estate import Estate
 from ._inventory import TEMPLATES
+from ._people_work import A, B, C, text
 
 ENVIRONMENT = "lab"
 BY = "stand-in of the lab"
 NOTES = "Written by the lab's command records; no person said this."
 FILE = "stand-in.json"
-A, B, C = "stand-in A", "stand-in B", "stand-in C"
 PAGES = TEMPLATES.parent / "documentation"
 DAY_S, WORKING_DAYS = 86400, range(5)
 
@@ -38,11 +41,6 @@ def directory(estate: Estate) -> Path:
 def left_by_playbooks(estate: Estate) -> tuple[Path, Path]:
     """Return where playbooks leave records and sealed drills of the lab; nothing is there before the first run."""
     return estate.root / "records", estate.root / "reports" / ENVIRONMENT / "drills"
-
-
-def text(moment: Moment) -> str:
-    """Write an instant the way records do."""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}Z"
 
 
 def back(now: Moment, days: float, hour: int | None = None) -> Moment:
@@ -249,6 +247,13 @@ TABLE: Mapping[str, Callable[[Moment], list[Row]]] = {
     "blocked_item": blocked,
     "window": windows,
     "document_review": document_reviews,
+    "change": work.changes,
+    "security_alert": work.security_alerts,
+    "capacity_forecast": work.forecasts,
+    "budget": work.budgets,
+    "cost": work.costs,
+    "resource_inventory": work.resources,
+    "brief": work.briefs,
 }
 
 

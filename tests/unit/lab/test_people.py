@@ -74,7 +74,7 @@ def test_playbooks_find_a_place_for_what_they_leave(estate: Estate) -> None:
 
 
 def test_nothing_that_a_machine_measures_is_made_up() -> None:
-    made = {"pipeline_run", "deployment", "vulnerability_scan", "cost", "patch", "exercise", "healing", "drift_check"}
+    made = {"pipeline_run", "deployment", "vulnerability_scan", "patch", "exercise", "healing", "drift_check"}
     assert not made & set(_people.TABLE)
 
 
