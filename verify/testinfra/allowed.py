@@ -19,6 +19,7 @@ __all__ = ["refusal"]
 Words = Sequence[str]
 
 _SEPARATORS = frozenset({"&&", "||", ";", "|", "(", ")", "!", "{", "}"})
+_QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
 _SUBSTITUTION = re.compile(r"\$\(|`|<\(|>\(|\$\{[^}]*[:=]")
 
 
@@ -31,6 +32,12 @@ def _without(*flags: str) -> Callable[[Words], bool]:
     exact = {flag for flag in flags if not flag.endswith("*")}
     starts = tuple(flag[:-1] for flag in flags if flag.endswith("*"))
     return lambda words: not any(word in exact or (bool(starts) and word.startswith(starts)) for word in words)
+
+
+def _no_letter(letters: str) -> Callable[[Words], bool]:
+    """Allow a program unless one of these letters is among its short options, alone or in a cluster such as ``-uo``."""
+    found = re.compile(rf"-[A-Za-z0-9]*[{letters}]")
+    return lambda words: not any(found.match(word) for word in words)
 
 
 def _first(*verbs: str) -> Callable[[Words], bool]:
@@ -87,7 +94,7 @@ _PROGRAMS: dict[str, Callable[[Words], bool]] = {
     "command": _flags("-v", "-V"),
     "crontab": _only("-l"),
     "date": _only("+*", "-u", "--utc", "-d*", "--date=*", "-r*", "--reference=*", "-I*", "-R"),
-    "dmesg": _without("-c", "-C", "-D", "-E", "-n*", "--clear", "--read-clear", "--console*"),
+    "dmesg": _all(_no_letter("cCDEn"), _without("--c*", "--read*")),
     "docker": _first("inspect", "ps", "version", "info", "images"),
     "dpkg": _flags("-l", "-s", "-L", "-S", "-V", "--list", "--status", "--verify", "--print-architecture"),
     "find": _without("-exec*", "-ok*", "-delete", "-fprint*", "-fls"),
@@ -102,7 +109,8 @@ _PROGRAMS: dict[str, Callable[[Words], bool]] = {
     "nft": lambda words: (
         [word for word in words if not word.startswith("-")][:1] == ["list"]
         and ";" not in "".join(words)
-        and not any(word.startswith(("-f", "--f", "-i")) for word in words)
+        and _no_letter("fi")(words)
+        and not any(word.startswith(("--f", "--i", "--def")) for word in words)
     ),
     "openssl": _all(_first("x509", "version", "verify", "crl"), _NO_OUTPUT),
     "pip": _all(_first("list", "show", "freeze", "check"), _without("--log*")),
@@ -112,8 +120,8 @@ _PROGRAMS: dict[str, Callable[[Words], bool]] = {
         _flags("-q", "-qa", "-qi", "-ql", "-qf", "--query"), _without("--pipe*", "--ev*", "-E*", "--de*", "-D*")
     ),
     "service": lambda words: len(words) == 2 and words[1] == "status",
-    "sort": _without("-o*", "--output*", "--compress-program*", "-S*", "-T*"),
-    "ss": _without("-K", "--kill"),
+    "sort": _all(_no_letter("oST"), _without("--o*", "--c*", "--t*")),
+    "ss": _all(_no_letter("K"), _without("--k*")),
     "sshd": _flags("-T", "-t", "-V"),
     "sysctl": lambda words: (
         not any("=" in word or (word.startswith("-") and re.search("[wpf]|system|load|write", word)) for word in words)
@@ -147,8 +155,11 @@ def refusal(command: str) -> str | None:
 
 
 def _unquoted(command: str) -> str:
-    """Return a command without what stands in single quotes, where the shell expands nothing."""
-    return re.sub(r"'[^']*'", "''", command)
+    """Return a command without what stands in single quotes, where the shell expands nothing.
+
+    An apostrophe in double quotes, or behind a backslash, opens none.
+    """
+    return _QUOTED.sub(lambda found: "''" if found[0].startswith("'") else found[0], command)
 
 
 def _simple_commands(command: str) -> list[list[str]]:

@@ -37,6 +37,11 @@ READS = [
     "journalctl -u ssh --no-pager -n 5",
     "iptables -S",
     "sort /etc/passwd | uniq -c",
+    "sort -rn -k2 -t: /etc/passwd",
+    "ss -tulnp",
+    "dmesg -T",
+    "nft -j list ruleset",
+    """echo "it's" 'and $(nothing)'""",
 ]
 
 CHANGES = [
@@ -49,6 +54,15 @@ CHANGES = [
     "echo $(touch /x)",
     "echo `touch /x`",
     'echo "$(touch /x)"',
+    # An apostrophe between double quotes opens nothing, so what follows it is no text.
+    """echo "it's $(touch /x) it's" """,
+    """echo "it's" `touch /x` "it's" """,
+    r"echo \'$(touch /x)\'",
+    "sort -uo /x /etc/passwd",
+    "sort --outpu=/x /etc/passwd",
+    "dmesg -Tc",
+    "ss -tK dst 10.0.0.1",
+    "nft -jf/tmp/x list ruleset",
     "true; touch /x",
     "true && touch /x",
     "true\ntouch /x",
