@@ -30,6 +30,7 @@ RULES = "/etc/prometheus/ops.rules.yml"
 # After this time without a line the log host is behind by more than its bound.
 SHIPPING_BOUND_S = 310
 LONGEST_RUN_S = 900
+BUSY = ("was stopped after", "did not finish within", "does not answer as an ssh server", "timed out")
 KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIC5jbGVhcmx5LW5vdC1hLXJlYWwta2V5LWp1c3QtYS10"
 
 
@@ -202,15 +203,25 @@ FAULTS = (
 
 
 def red_cells(folder: Path) -> dict[Cell, str]:
-    """Run the morning over the lab and return the cells that are not green, with what they say."""
+    """Run the morning over the lab and return the cells that are not green, with what they say.
+
+    A machine that is too busy to answer in time says nothing about a fault; then the run is repeated, twice at most.
+    """
+    for _attempt in range(3):
+        found = _run(folder)
+        busy = {cell: told for cell, told in found.items() if any(words in told for words in BUSY)}
+        if not busy:
+            return found
+    pytest.fail(f"The lab is too busy to be judged, run again on a quieter machine: {sorted(busy.items())[:3]}")
+
+
+def _run(folder: Path) -> dict[Cell, str]:
     command = [sys.executable, "-m", "pytest", "verify/", "--env", ENVIRONMENT, "--report-dir", str(folder), "-q"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=LONGEST_RUN_S)
     runs = sorted(folder.glob("*/*/results.jsonl"))
     assert runs, done.stdout + done.stderr
     read = read_results(runs[-1])
     assert read.close is not None, done.stdout + done.stderr
-    lost = [line for line in done.stdout.splitlines() if "gave no whole answer" in line]
-    assert not lost, f"{'; '.join(lost)}: the lab is too busy to be judged; run again on a quieter machine."
     rows = [(one.control, row) for one in read.controls for row in one.rows]
     return {(control, row.subject): f"{row.status}: {row.says}" for control, row in rows if row.status not in GREEN}
 
