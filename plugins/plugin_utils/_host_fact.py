@@ -18,7 +18,7 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import O
 __all__ = ["KIB", "HostFact", "Listed", "for_host", "resolved"]
 
 KIB = 1024
-_PATH = re.compile(r"^/[\w./@+-]+$")
+_PATH = re.compile(r"/[\w./@+-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def _paths(listed: Listed, variables: Mapping[str, Any]) -> list[str]:
     if not isinstance(given, (list, tuple)):
         raise OpsError(f"{listed.variable} is {given!r}; it has to be an absolute path or a list of them.")
     for path in given:
-        if not isinstance(path, str) or not _PATH.match(path) or ".." in path:
+        if not isinstance(path, str) or not _PATH.fullmatch(path) or ".." in path:
             raise OpsError(
                 f"{listed.variable} names {path!r}; give absolute paths of letters, digits and ./@+_- without '..'."
             )

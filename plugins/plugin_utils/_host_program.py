@@ -11,6 +11,7 @@ PRIVATE to the collection: it can change at any time.
 from __future__ import annotations
 
 import ast
+import math
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -120,9 +121,9 @@ def read_reply(data: bytes, token: str) -> Reply:
         if len(rest) != _WORDS.get(kind, -1):
             raise ValueError(f"a line of the frame is malformed: {head[:60]!r}")
         if kind == b"H":
-            clock, uid = float(rest[0]), int(rest[1])
+            clock, uid = _instant(rest[0]), int(rest[1])
         elif kind == b"B":
-            open_answer, errors = (rest[0], float(rest[1]), body), b""
+            open_answer, errors = (rest[0], _instant(rest[1]), body), b""
         elif kind == b"X":
             errors = body
         elif kind == b"E" and open_answer is not None:
@@ -133,6 +134,17 @@ def read_reply(data: bytes, token: str) -> Reply:
     return Reply(clock, uid, complete, answers)
 
 
+def _instant(text: str) -> float:
+    """Return an instant. Raises ValueError for what is no number: nothing would be older or younger than it."""
+    found = float(text)
+    if not math.isfinite(found):
+        raise ValueError(f"{text} is no instant")
+    return found
+
+
 def _answer(opened: tuple[str, float, bytes], errors: bytes, rest: Sequence[str]) -> Answer:
     name, begun, output = opened
-    return Answer(name, int(rest[0]), output, errors.strip(), begun, float(rest[1]), len(output) + int(rest[2]))
+    left = int(rest[2])
+    if left < 0:
+        raise ValueError(f"{name} has {left} bytes more to say")
+    return Answer(name, int(rest[0]), output, errors.strip(), begun, _instant(rest[1]), len(output) + left)

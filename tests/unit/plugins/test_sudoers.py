@@ -53,8 +53,9 @@ def test_a_host_gets_the_rules_of_its_groups_only() -> None:
 def test_paths_of_the_inventory_are_checked() -> None:
     rows = {row["name"]: row for row in sudo_commands([], verify_certificates=["/srv/tls"])}
     assert "/srv/tls" in rows["certificates"]["argv"]
-    with pytest.raises(AnsibleFilterError, match="verify_certificates"):
-        sudo_commands([], verify_certificates=["/srv/*"])
+    for path in ("/srv/*", "/srv/x\n", "/srv/../etc", "-delete"):
+        with pytest.raises(AnsibleFilterError, match="verify_certificates"):
+            sudo_commands([], verify_certificates=[path])
 
 
 def test_the_table_is_sound() -> None:

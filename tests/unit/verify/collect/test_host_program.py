@@ -115,6 +115,21 @@ def test_a_frame_that_contradicts_itself_is_refused(rest: bytes) -> None:
         read_reply(b"\nt0ken H 5.0 0\n\nt0ken B a 5.1\nx\nt0ken X\n\nt0ken " + rest, TOKEN)
 
 
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"H nan 0\n",
+        b"H inf 0\n",
+        b"H 5.0 0\n\nt0ken B a nan\nx\nt0ken X\n\nt0ken E 0 5.2 0\n",
+        b"H 5.0 0\n\nt0ken B a 5.1\nx\nt0ken X\n\nt0ken E 0 -inf 0\n",
+        b"H 5.0 0\n\nt0ken B a 5.1\nx\nt0ken X\n\nt0ken E 0 5.2 -7\n",
+    ],
+)
+def test_a_host_cannot_give_instants_and_sizes_that_are_none(frame: bytes) -> None:
+    with pytest.raises(ValueError, match=r"no instant|bytes more"):
+        read_reply(b"\nt0ken " + frame, TOKEN)
+
+
 def test_words_that_would_break_the_quotes_are_refused() -> None:
     with pytest.raises(ValueError, match="cannot stand"):
         program([fact("/bin/echo", "\\x41")], TOKEN)
