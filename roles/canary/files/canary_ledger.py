@@ -31,7 +31,7 @@ from urllib.parse import urlsplit
 FIRST = "0" * 64
 CONNECT_TIMEOUT_S = 1.0
 # An answer may take as long as a pooler holds a client; a peer that is gone is told by TCP, in about three seconds.
-READ_TIMEOUT_S = 15.0
+READ_TIMEOUT_S = 45.0
 GONE_AFTER_MS = 2000
 KEEPALIVE = ((socket.TCP_KEEPIDLE, 1), (socket.TCP_KEEPINTVL, 1), (socket.TCP_KEEPCNT, 2))
 ROUND_PAUSE_S = 0.05

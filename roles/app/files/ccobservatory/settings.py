@@ -51,7 +51,7 @@ def from_environment() -> Settings:
         user=get("CCOBSERVATORY_DB_USER", "ccobservatory"),
         password=os.environ["CCOBSERVATORY_DB_PASSWORD"],
         pool_size=int(get("CCOBSERVATORY_POOL_SIZE", "16")),
-        pause_patience=float(get("CCOBSERVATORY_PAUSE_PATIENCE", "10")),
+        pause_patience=float(get("CCOBSERVATORY_PAUSE_PATIENCE", "30")),
         probe_interval=float(get("CCOBSERVATORY_PROBE_INTERVAL", "0.2")),
         probe_timeout=float(get("CCOBSERVATORY_PROBE_TIMEOUT", "0.6")),
         release=get("CCOBSERVATORY_RELEASE", "unreleased"),
