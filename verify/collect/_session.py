@@ -71,7 +71,7 @@ async def talk(
     spoken = Spoken()
     async with places.waiting:
         await places.busy.acquire()
-        place = _Place(places.busy)
+        place = _Place(places.busy, spoken)
         try:
             spoken.begun = now()
             process = await asyncio.create_subprocess_exec(
@@ -85,10 +85,14 @@ async def talk(
 
 
 class _Place:
-    """A place among the busy hosts; it is given back early when nothing is heard for a while."""
+    """A place among the busy hosts; it is given back early when nothing is heard of a host that nobody has reached yet.
 
-    def __init__(self, semaphore: asyncio.Semaphore) -> None:
+    A host that was reached and is at work keeps its place: this machine may be the slow one.
+    """
+
+    def __init__(self, semaphore: asyncio.Semaphore, spoken: Spoken) -> None:
         self._semaphore: asyncio.Semaphore | None = semaphore
+        self._spoken = spoken
         self._heard = 0.0
 
     def heard(self) -> None:
@@ -99,6 +103,8 @@ class _Place:
         """Give the place back after a while of silence, now or later."""
         loop = asyncio.get_running_loop()
         idle = loop.time() - self._heard
+        if self._spoken.sent is not None:
+            return
         if idle >= SILENCE_S:
             self.give_back()
         elif self._semaphore is not None:

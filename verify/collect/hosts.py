@@ -152,7 +152,7 @@ class _Round:
 
     async def go(self, visits: Sequence[Visit]) -> None:
         """Visit all hosts and say how many answered."""
-        self.places = Places(self.options.concurrency, min(3 * self.options.concurrency, _most_processes()))
+        self.places = Places(self.options.concurrency, min(self.options.concurrency * 3 // 2, _most_processes()))
         self.progress(f"hosts: asking {len(visits)}, {min(self.options.concurrency, len(visits))} at a time")
         late = [visit for visit in visits if any(fact.late for fact in visit.facts)]
         for wave in ([visit for visit in visits if visit not in late], late):
