@@ -164,13 +164,13 @@ def connection(estate: Estate) -> dict[str, object]:
     }
 
 
-def ssh_command(estate: Estate, host: str) -> list[str]:
-    """Return the command that enters a host as the operator; its key is pinned."""
+def ssh_command(estate: Estate, host: str, *, connect_s: int = 5) -> list[str]:
+    """Return the command that enters a host as the operator; its key is pinned, connecting may take so many seconds."""
     options = (
         f'UserKnownHostsFile="{estate.state / "known_hosts"}"',
         "StrictHostKeyChecking=yes",
         "IdentitiesOnly=yes",
-        "ConnectTimeout=5",
+        f"ConnectTimeout={connect_s}",
         "LogLevel=ERROR",
     )
     words = [word for option in options for word in ("-o", option)]
