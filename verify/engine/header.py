@@ -58,7 +58,7 @@ def begin(
         "population": population(environment, matrix),
         "catalogue": {"digest": catalogue.digest, **coverage(catalogue, controls)},
         "clock": {"offset_s": None},
-        "kex": "",
+        "kex": {},
         "expected": expected(matrix),
         "owners": dict(environment.variables.get("verify_owners") or {}),
         "signer": str(environment.variables.get("verify_signing_principal") or ""),
