@@ -115,6 +115,69 @@ def second_listener(world: World) -> None:
     world.set("app1", "sockets", world.body("app1", "sockets") + line)
 
 
+@breaker("INFRA-04.machines", "two names of the inventory lead to one machine")
+def one_machine_twice(world: World) -> None:
+    world.set("db2", "machine_id", world.body("db1", "machine_id"))
+
+
+@breaker("INFRA-04.machines", "a host did not tell which machine it is")
+def nameless_machine(world: World) -> None:
+    world.lose("db2", "machine_id")
+
+
+@breaker("EOD-06", "a branch beside the one that is checked out was not pushed")
+def branch_is_not_pushed(world: World) -> None:
+    row = {"name": "hotfix", "upstream": "origin/hotfix", "track": "ahead 2", "head": "e" * 40}
+    world.change("repository:infrastructure", "state", lambda body: body["branches"].append(row))
+
+
+@breaker("EOD-06", "the remote has a commit that is not here, although nothing was fetched since")
+def remote_is_ahead(world: World) -> None:
+    world.change("repository:documentation", "remote", lambda body: body["heads"].update(main="e" * 40))
+
+
+@breaker("ACCESS-04", "who may read what a security tool knows is not declared")
+def readers_are_not_declared(world: World) -> None:
+    for system in world.variables["verify_systems"]:
+        if system["kind"] == "security":
+            system.pop("readers", None)
+
+
+@breaker(
+    "ACCESS-01",
+    "verification's account may run anything, but for a password",
+    also={"SECURITY-01": "it reads the same rules of sudo"},
+)
+def root_for_a_password(world: World) -> None:
+    def change(body: Any) -> None:
+        command = {"Commands": [{"command": "ALL"}], "runasusers": [{"username": "ALL"}]}
+        body["User_Specs"].append({"User_List": [{"username": "verify"}], "Cmnd_Specs": [command]})
+
+    world.change("app1", "sudoers", change)
+
+
+@breaker("INFRA-03", "the inventory of resources is two weeks old")
+def old_inventory(world: World) -> None:
+    for row in json.loads(world.body("records", "resource_inventory"))["records"]:
+        alter(world, "resource_inventory", row["record"]["id"], at=at(14 * DAY))
+
+
+@breaker("IAC-01", "the rules of the branch were read a month ago")
+def old_rules(world: World) -> None:
+    for row in json.loads(world.body("records", "repository_rules"))["records"]:
+        alter(world, "repository_rules", row["record"]["id"], at=at(30 * DAY))
+
+
+@breaker("EFFICIENCY-01", "the export of costs stopped five days ago")
+def old_export(world: World) -> None:
+    def change(body: Any) -> None:
+        for row in body["records"]:
+            lines = row["record"]["lines"]
+            row["record"]["lines"] = [line for line in lines if line["ChargePeriodEnd"] <= at(5 * DAY)]
+
+    world.change("records", "cost", change)
+
+
 def window(name: str, ago: float) -> dict[str, Any]:
     """Return a window of maintenance of db1 that began so many seconds ago and lasts until now."""
     about = {"id": name, "title": "Root's work", "kind": "maintenance", "hosts": ["db1"], "services": []}

@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from verify.engine.control import Said, control, expect, not_applicable, unknown
-from verify.facts.grants import verifier
+from verify.facts.grants import beyond_questions, verifier
 from verify.facts.host_uses import born, uses
 from verify.facts.records import everything
-from verify.facts.systems import each_system
+from verify.facts.systems import declared_systems, each_system
 from verify.facts.verdicts import span
 
 DAY = 86400.0
@@ -25,12 +25,23 @@ _NOT_APPROVED = ("draft", "submitted", "rejected", "cancelled")
 @control("ACCESS-01")
 def verification_cannot_write(host: Any, bounds: Any) -> Iterator[Said]:
     """Let the account that verifies look for anything below /etc, /usr, /opt, /srv, /boot and /var/lib that it could
-    write to, and ask sudo for a command that is not on its list: nothing is found, and sudo refuses."""
+    write to, and ask sudo for a command that is not on its list: nothing is found, and sudo refuses.
+
+    sudo refuses also whoever has a password and did not give it; so its rules are read too, and give the account
+    nothing but the questions of verification.
+    """
     account = verifier(host)
     yield expect(
         host.connection.uid != 0, f"{account}, who verifies {host.name}, is not root", observed=host.connection.uid
     )
     yield expect(host.root_refused, f"sudo refuses {account} on {host.name} what is not on its list")
+    more = beyond_questions(host)
+    yield expect(
+        len(more) <= bounds.write_max_count,
+        f"sudo on {host.name} gives {account} nothing but the questions of verification",
+        observed=more[:20],
+        expected=bounds.write_max_count,
+    )
     found = host.own_writable
     yield expect(
         len(found) <= bounds.write_max_count,
@@ -144,7 +155,9 @@ def _closed(estate: Any, name: str, source: Any) -> Said:
 @control("ACCESS-04")
 def security_tools_are_open_to_those_declared(estate: Any, bounds: Any) -> Iterator[Said]:
     """Compare, for each security tool, the newest list of its readers and administrators with ``verify_systems``: the
-    two are the same set."""
+    two are the same set. What such a tool knows is worth reading, so its readers have to be declared."""
+    for system in declared_systems(estate, "security"):
+        yield expect("readers" in system, f"the readers of {system['name']} are declared", observed=sorted(system))
     yield from each_system(estate, "security", bounds)
 
 

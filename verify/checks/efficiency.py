@@ -28,10 +28,18 @@ WEEK = 7 * DAY
 def costs_stay_near_the_budget(estate: Any, bounds: Any) -> Iterator[Said]:
     """Add up what the month has cost so far, by the lines of the provider's export (EffectiveCost), and draw it on to
     the month's end: neither leaves the budget, or its share for the time so far, by more than the bound."""
-    kpi = costs(estate).month(estate.now)
+    seen = costs(estate)
+    kpi = seen.month(estate.now)
     if kpi.value is None:
         yield unknown(f"Whether costs stay near the budget cannot be told: {kpi.says}.")
         return
+    behind = estate.now - (seen.seen_until or 0.0)
+    yield expect(
+        behind <= bounds.data_max_age_s,
+        f"the export of costs reaches to within {span(bounds.data_max_age_s)} of now",
+        observed=behind,
+        expected=bounds.data_max_age_s,
+    )
     for what, value in (("cost so far", kpi.parts["so_far"]), ("expected cost of the month", kpi.value)):
         yield expect(
             abs(value) <= bounds.deviation_max_ratio,

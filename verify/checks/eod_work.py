@@ -70,6 +70,16 @@ def all_work_is_committed_and_pushed(repository: Any, bounds: Any) -> Iterator[S
         observed=repository.ahead,
         expected=bounds.unpushed_max_count,
     )
+    others = repository.unpushed_branches
+    yield expect(
+        len(others) <= bounds.unpushed_max_count, f"no branch of {repository.name} waits to be pushed", observed=others
+    )
+    yield expect(
+        repository.remote_head == repository.head,
+        f"the remote of {repository.name} has the commit that is checked out",
+        observed=repository.remote_head,
+        expected=repository.head,
+    )
 
 
 @control("EOD-06", "in_force")

@@ -32,7 +32,7 @@ def _other(repository: Any) -> Iterator[Said]:
 
 
 @control("IAC-01")
-def the_default_branch_is_protected(repository: Any, estate: Any) -> Iterator[Said]:
+def the_default_branch_is_protected(repository: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """Ask the host of the repository by which rules its default branch changes: it is protected, somebody else has to
     agree, its past cannot be rewritten, and nobody stands above the rules."""
     if repository.get("kind") != "infrastructure":
@@ -47,6 +47,8 @@ def the_default_branch_is_protected(repository: Any, estate: Any) -> Iterator[Sa
     if found:
         rules = max(found, key=lambda row: row.at)
         about = f"the branch {branch} of {repository.name}"
+        age, most = estate.now - rules.at, bounds.listing_max_age_s
+        yield expect(age <= most, f"the rules of {about} were read within {span(most)}", observed=age, expected=most)
         yield expect(rules.protected, f"{about} is protected", observed=rules.protected, expected=True)
         asked = rules.required_approvals
         yield expect(

@@ -82,6 +82,15 @@ def nothing_is_paid_for_that_nobody_uses(estate: Any, bounds: Any) -> Iterator[S
     seen = costs(estate)
     amount, start, end = seen.budget(estate.now)
     month = amount * 30 * 86400 / (end - start)
+    for source, listing in sorted(seen.inventories().items()):
+        age = estate.now - listing.at
+        yield expect(
+            age <= bounds.listing_max_age_s,
+            f"the inventory of {source} was taken within {span(bounds.listing_max_age_s)}",
+            observed=age,
+            expected=bounds.listing_max_age_s,
+        )
+        yield expect(listing.resources, f"the inventory of {source} lists resources", observed=len(listing.resources))
     orphans = seen.orphans(month * bounds.floor_ratio)
     told = [f"{one.kind} {one.id}" for one in orphans]
     yield expect(
@@ -121,6 +130,23 @@ def the_page_shows_nothing_else(estate: Any, bounds: Any) -> Iterator[Said]:
         len(drawn ^ wanted) <= bounds.difference_max_count,
         f"the diagram of {kept.path} shows each service and data asset on its hosts",
         observed=difference,
+        expected=bounds.difference_max_count,
+    )
+
+
+@control("INFRA-04", "machines")
+def each_name_is_a_machine_of_its_own(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Read the machine id of every host (machine-id(5)): no two names of the inventory lead to the same machine, so
+    that none is proved by the evidence of another."""
+    names: dict[str, list[str]] = {}
+    for host in estate.views("host"):
+        names.setdefault(host.machine_id, []).append(host.name)
+    same = [" and ".join(found) for found in names.values() if len(found) > 1]
+    yield expect(names, f"the machines of {estate.name} told their ids", observed=len(names), expected="1 or more")
+    yield expect(
+        len(same) <= bounds.difference_max_count,
+        f"the names of {estate.name} lead to {len(names)} machines, each to one of its own",
+        observed=same,
         expected=bounds.difference_max_count,
     )
 

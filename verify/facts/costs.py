@@ -81,15 +81,19 @@ class Costs:
             self.actual(start, end), amount, start=start, end=end, seen_until=until, tolerance=tolerance
         )
 
+    def inventories(self) -> dict[str, Record]:
+        """Return the newest inventory of resources of each source; `NoEvidence` when none was ever recorded."""
+        newest: dict[str, Record] = {str(row.source): row for row in everything(self._estate, "resource_inventory")}
+        if not newest:
+            raise NoEvidence("No inventory of resources was recorded.")
+        return newest
+
     def orphans(self, floor: float) -> list[Record]:
         """Return the resources of the newest inventories that nothing uses and that cost at least so much a month.
 
         What does not say its cost counts. Raises `NoEvidence` when no inventory was ever recorded.
         """
-        newest: dict[str, Record] = {str(row.source): row for row in everything(self._estate, "resource_inventory")}
-        if not newest:
-            raise NoEvidence("No inventory of resources was recorded.")
-        rows = [resource for row in newest.values() for resource in row.resources]
+        rows = [resource for row in self.inventories().values() for resource in row.resources]
         return [one for one in rows if not one.attached and (one.monthly_cost is None or one.monthly_cost >= floor)]
 
 

@@ -15,13 +15,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_commands import TABLE
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import for_host
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import HostFact, for_host
 from verify.engine.estate import Estate
 from verify.facts.declarations import lines
 from verify.facts.host_access import AuthorizedKey, SudoRule, authorized_keys
 from verify.facts.host_uses import Uses, account_of, grants, idle_s, members
 
-__all__ = ["keys_differ", "missing_grants", "undeclared_grants", "unused_grant", "verifier", "wildcards"]
+__all__ = [
+    "beyond_questions",
+    "keys_differ",
+    "missing_grants",
+    "undeclared_grants",
+    "unused_grant",
+    "verifier",
+    "wildcards",
+]
 
 
 def verifier(host: Any) -> str:
@@ -44,6 +52,17 @@ def undeclared_grants(estate: Estate, host: Any) -> Iterator[str]:
                     yield f"{name}: {command} as {', '.join(rule.runas)}"
 
 
+def beyond_questions(host: Any) -> list[str]:
+    """Return what sudo lets verification's account do that is no question of verification, as the right account."""
+    own = {(fact.user, _plain(" ".join(fact.words))) for fact in _questions(host)}
+    return [
+        f"{command} as {', '.join(rule.runas)}"
+        for rule in grants(host).get(verifier(host), ())
+        for command in rule.commands
+        if not {(user, _plain(command)) for user in rule.runas} <= own
+    ]
+
+
 def _declared(command: str, rule: SudoRule, rows: list[Any]) -> bool:
     if any(row.get("everything") for row in rows):
         return True
@@ -57,9 +76,13 @@ def _declared(command: str, rule: SudoRule, rows: list[Any]) -> bool:
 
 
 def _own_commands(host: Any) -> set[str]:
+    return {_plain(" ".join(fact.words)) for fact in _questions(host)}
+
+
+def _questions(host: Any) -> list[HostFact]:
     variables = {**host.estate.environment.variables, **host.variables}
     own = [name for name, known in host.estate.environment.groups.items() if host.name in known]
-    return {_plain(" ".join(fact.words)) for fact in for_host(TABLE, own, variables) if fact.user}
+    return [fact for fact in for_host(TABLE, own, variables) if fact.user]
 
 
 def _plain(command: str) -> str:

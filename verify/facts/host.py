@@ -55,6 +55,14 @@ class Host(View, kind="host"):
         return self.read("os_release", host_software.os_release)
 
     @property
+    def machine_id(self) -> str:
+        """Return the id that systemd gave the machine, whatever it is called."""
+        found = self.read("machine_id", str.strip)
+        if not found:
+            raise NoEvidence(f"{self.name} has an empty /etc/machine-id, so nobody knows which machine it is.")
+        return found
+
+    @property
     def kernel(self) -> str:
         """Return the release of the kernel that runs."""
         return self.read("kernel_release", str.strip)
