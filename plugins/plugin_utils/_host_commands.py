@@ -6,6 +6,8 @@ It is the collection plan, the allow-list of the collector, and the source of th
 `verify_access` writes. Nothing outside of it is sent to a host, and nothing in it changes one. What every host is asked
 stands here, what some are asked for a service of theirs in `_host_services`, and how doors are tried in `_host_doors`.
 
+No word of a command for sudo holds a blank, but for the last one: see `_sudoers`.
+
 PRIVATE to the collection: it can change at any time.
 """
 
@@ -75,7 +77,7 @@ _SOFTWARE = (
         "processes that still use files which an update replaced",
         argv=(
             *("/usr/bin/find", "/proc", "-mindepth", "2", "-maxdepth", "2", "-name", "maps"),
-            *("-exec", "/usr/bin/grep", "-sHF", " (deleted)", "{}", "+"),
+            *("-exec", "/usr/bin/grep", "-sHF", "(deleted)", "{}", "+"),
         ),
         user=ROOT,
         cap=512 * KIB,
@@ -144,6 +146,9 @@ _STORAGE = (
     ),
 )
 
+# A public key with its type before it; a line of a private one, behind a link, is none.
+_KEY = "(ssh|ecdsa|sk)-[^[:space:]]+[[:space:]]+AAAA"
+
 _ACCESS = (
     HostFact("accounts", "accounts of the host", path="/etc/passwd"),
     HostFact("groups", "groups and their members", path="/etc/group"),
@@ -153,9 +158,11 @@ _ACCESS = (
         "authorized_keys",
         "keys that open an account, in the homes",
         argv=(
-            *("/usr/bin/find", "/root", "/home", "/var/lib", "/srv", "/opt", "-xdev", "-maxdepth", "4", "-type", "f"),
+            # A link counts too, because sshd follows it.
+            *("/usr/bin/find", "/root", "/home", "/var/lib", "/srv", "/opt", "-xdev", "-maxdepth", "4"),
+            *("-type", "f,l"),
             *("(", "-name", "authorized_keys", "-o", "-name", "authorized_keys2", ")"),
-            *("-exec", "/usr/bin/grep", "-sHF", " AAAA", "{}", "+"),
+            *("-exec", "/usr/bin/grep", "-sHE", _KEY, "{}", "+"),
         ),
         user=ROOT,
         cap=512 * KIB,
@@ -166,8 +173,8 @@ _ACCESS = (
         "authorized_keys_etc",
         "keys that open an account, kept below /etc/ssh",
         argv=(
-            *("/usr/bin/find", "/etc/ssh", "-xdev", "-mindepth", "2", "-type", "f"),
-            *("-exec", "/usr/bin/grep", "-sHF", " AAAA", "{}", "+"),
+            *("/usr/bin/find", "/etc/ssh", "-xdev", "-mindepth", "2", "-type", "f,l"),
+            *("-exec", "/usr/bin/grep", "-sHE", _KEY, "{}", "+"),
         ),
         user=ROOT,
         cap=512 * KIB,
@@ -247,8 +254,8 @@ _HARDENING = (
             ),
             *("-maxdepth", "5", "-follow", "-type", "f", "-size", "-256k"),
             *("-exec", "/usr/bin/awk"),
-            "FNR==1 {on=0} /-----BEGIN CERTIFICATE-----/ {on=1; print FILENAME} on {print} "
-            "/-----END CERTIFICATE-----/ {on=0}",
+            "FNR==1{on=0};/-----BEGIN.CERTIFICATE-----/{on=1;print(FILENAME)};on{print};"
+            "/-----END.CERTIFICATE-----/{on=0}",
             *("{}", "+"),
         ),
         user=ROOT,

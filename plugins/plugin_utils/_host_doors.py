@@ -23,7 +23,7 @@ _USES = HostFact(
     "which key opened which account, and which grant of sudo was used, in the last 90 days, the newest first",
     argv=(
         *("/usr/bin/journalctl", "-q", "--no-pager", "-r", "-o", "short-unix", "--since", "-90d", "-n", "3000"),
-        *("-t", "sshd", "-t", "sudo", "--grep", "Accepted |COMMAND=(?!/bin/sh -c '?echo BECOME)"),
+        *("-t", "sshd", "-t", "sudo", "--grep", "Accepted.|COMMAND=(?!/bin/sh.-c.'?echo.BECOME)"),
     ),
     user="root",
     cap=512 * KIB,

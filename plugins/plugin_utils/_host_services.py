@@ -68,7 +68,7 @@ _BACKUPS = (
         "owner, mode and age of what lies in the repository",
         argv=(
             *("/usr/bin/find", "/var/lib/pgbackrest", "-xdev", "-maxdepth", "3"),
-            *("-printf", "%M %u %g %T@ %s %p\\n"),
+            *("-printf", "%M\\040%u\\040%g\\040%T@\\040%s\\040%p\\n"),
         ),
         user=DATABASE,
         groups=("pgbackrest_repository",),
@@ -88,7 +88,7 @@ _BACKUPS = (
         "repositories of the file backup, where they lie",
         argv=(
             *("/usr/bin/find", "/var/lib/file_backup", "-xdev", "-maxdepth", "3"),
-            *("-printf", "%M %u %g %T@ %s %p\\n"),
+            *("-printf", "%M\\040%u\\040%g\\040%T@\\040%s\\040%p\\n"),
         ),
         user=ROOT,
         groups=("pgbackrest_repository",),
@@ -117,7 +117,7 @@ _LOGS = (
         "every central log file with its age and size",
         argv=(
             *("/usr/bin/find", Listed("verify_central_logs", ("/var/log/remote",), instead=True)),
-            *("-type", "f", "-printf", "%T@ %s %p\\n"),
+            *("-type", "f", "-printf", "%T@\\040%s\\040%p\\n"),
         ),
         user=ROOT,
         groups=("monitoring",),

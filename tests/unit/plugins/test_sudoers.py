@@ -31,7 +31,14 @@ def test_a_rule_allows_exactly_one_command(argv: list[str], rule: str) -> None:
     assert sudo_rule(argv) == rule
 
 
-@pytest.mark.parametrize("argv", [[], ["sshd", "-T"], ["/a", "b\nc"], ["/a", "b\tc"]])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        *([], ["sshd", "-T"], ["/a", "b\nc"], ["/a", "b\tc"]),
+        # sudo compares one text: `grep -F "" AAAA FILE` would be the same as `grep -F " AAAA" FILE`, and read AAAA.
+        *(["/usr/bin/grep", "-F", " AAAA", "/x"], ["/usr/bin/grep", "", "/x"], ["/a", "b", "c  d"]),
+    ],
+)
 def test_what_cannot_stand_in_a_rule_is_refused(argv: list[str]) -> None:
     with pytest.raises(OpsError):
         sudo_rule(argv)
@@ -41,6 +48,12 @@ def test_no_rule_holds_a_pattern() -> None:
     rules = [row["rule"] for row in sudo_commands({group for fact in TABLE for group in fact.groups})]
     assert len(rules) == sum(bool(fact.user) for fact in TABLE)
     assert [rule for rule in rules if re.search(r"(?<!\\)[*?\[\]!]", rule)] == []
+
+
+def test_no_question_for_sudo_can_be_cut_anew() -> None:
+    for fact in TABLE:
+        words = [word for word in fact.argv if isinstance(word, str)]
+        assert not fact.user or not any(re.search(r"\s", word) for word in words[:-1]), fact.name
 
 
 def test_a_host_gets_the_rules_of_its_groups_only() -> None:
