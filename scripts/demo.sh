@@ -26,8 +26,13 @@ ansible-playbook -i "$inventory" playbooks/backup.yml
 ansible-playbook -i "$inventory" playbooks/restore_test.yml
 say "drill: the primary site is lost and recovered from the repository alone"
 ansible-playbook -i "$inventory" dr-drill.yml -e dr_drill_confirm=lab "$@"
-say "morning: what holds"
+say "morning: what holds, with records of this hour"
+lab/lab --quiet records
 morning
+# The inventory page is written from what that morning saw; the next one compares the estate with it.
+runs=(reports/lab/2*Z)
+python scripts/inventory_page.py "${runs[-1]}" .lab/ops/repositories/documentation/inventory.md
+lab/lab --quiet records
 say "morning again, with three faults planted: ${faults[*]}"
 for fault in "${faults[@]}"; do
     read -ra words <<<"$fault"

@@ -17,6 +17,7 @@ from typing import Any
 import _mornings
 import pytest
 import yaml
+from _lab import lab
 from _mornings import ENV, ROOT, Morning, morning
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("estate")]
@@ -30,7 +31,8 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def first(reports: Path) -> Morning:
-    """The first morning of the lab."""
+    """The first morning of the lab, with records that are dated relative to now."""
+    lab("--quiet", "records")
     return morning("--env", ENV, reports=reports)
 
 
