@@ -135,7 +135,7 @@ class Connection:
     def copy_out(self, sql: str) -> t.Iterator[bytes]:
         """Run C(COPY ... TO STDOUT) into a file without a name and yield each line of it, with its line feed."""
         with tempfile.TemporaryFile() as rows:
-            with self._errors(), self._link.cursor() as cursor, _plain_waiting():
+            with self._errors(), self._link.cursor() as cursor:
                 cursor.copy_expert(sql, rows)
             rows.seek(0)
             yield from rows
@@ -159,16 +159,15 @@ class Connection:
         self._link.answer_s = seconds
 
     def _ask(self, sql: str) -> tuple[list[str], list[Row]]:
-        with self._errors(), self._link.cursor() as cursor:
+        with self._errors(), _bounded(), self._link.cursor() as cursor:
             cursor.execute(sql)
             if cursor.description is None:
                 return [], []
             return [column[0] for column in cursor.description], [list(row) for row in cursor.fetchall()]
 
     def _open(self, timeout: float) -> t.Any:
-        pgx.set_wait_callback(_wait_in_time)
         _Link.answer_s = timeout
-        with self._errors():
+        with self._errors(), _bounded():
             link = self._connect(connection_factory=_Link)
         link.answer_s = timeout
         return link
@@ -243,10 +242,14 @@ def _wait(link: t.Any, seconds: float) -> None:
 
 
 @contextlib.contextmanager
-def _plain_waiting() -> t.Iterator[None]:
-    """COPY has no form in psycopg2 that waits by a callback."""
-    pgx.set_wait_callback(None)
+def _bounded() -> t.Iterator[None]:
+    """Have psycopg2 wait no longer than a connection allows. The setting is the whole process's, so it is given back.
+
+    COPY has no form that waits so.
+    """
+    before = pgx.get_wait_callback()
+    pgx.set_wait_callback(_wait_in_time)
     try:
         yield
     finally:
-        pgx.set_wait_callback(_wait_in_time)
+        pgx.set_wait_callback(before)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import stat
 import subprocess
@@ -115,7 +116,7 @@ def test_certificates_are_of_the_host_and_of_the_authority(written: Estate) -> N
     assert openssl("verify", "-purpose", "sslserver", "-CAfile", authority, certificate).strip().endswith("OK")
     assert openssl("verify", "-purpose", "sslclient", "-CAfile", authority, certificate).strip().endswith("OK")
     text = openssl("x509", "-noout", "-subject", "-ext", "subjectAltName", "-in", certificate)
-    assert "CN = db1" in text
+    assert re.search(r"CN ?= ?db1\b", text)  # OpenSSL 3.2 and later leave the blanks out
     assert "DNS:db1, IP Address:10.99.1.31" in text
     assert stat.S_IMODE((written.pki / "db1.key").stat().st_mode) == 0o600
 
