@@ -14,6 +14,7 @@ from breakers_infra_doors import KEY, account
 from golden_records import add, alter, at, drop
 
 UPDATES = dict.fromkeys(("INFRA-02", "DELIVER-03"), "it holds the same updates against the same bounds")
+OWN_RULES = {"ACCESS-01": "it reads what sudo gives to verification"}
 IDLE_TOO = "what was never used also idles"
 
 
@@ -64,7 +65,7 @@ def pattern(world: World) -> None:
     grant(world, "app1", {"username": "ops"}, command)
 
 
-@breaker("SECURITY-01", "the account that verifies may run what is not on its list")
+@breaker("SECURITY-01", "the account that verifies may run what is not on its list", also=OWN_RULES)
 def verifier_may_more(world: World) -> None:
     grant(world, "app1", {"username": "verify"}, "/usr/bin/cat /etc/shadow")
 
@@ -82,7 +83,7 @@ def unused(world: World) -> None:
     world.variables["verify_sudo"].append(row)
 
 
-@breaker("SECURITY-01", "the rules of sudo could not be read")
+@breaker("SECURITY-01", "the rules of sudo could not be read", also=OWN_RULES)
 def sudo_unread(world: World) -> None:
     world.lose("app1", "sudoers", "cvtsudoers: a password is required")
 
@@ -231,7 +232,7 @@ def reboot_waits(world: World) -> None:
     stamp(world, "lb1", "/run/reboot-required", 10 * DAY)
 
 
-@breaker("SECURITY-04", "the last upgrade broke off")
+@breaker("SECURITY-04", "the last upgrade broke off", also={"DELIVER-03": "it reads the same run"})
 def broken_upgrade(world: World) -> None:
     run = (
         "\nStart-Date: 2026-11-25  08:00:00\nCommandline: /usr/bin/unattended-upgrade\n"
