@@ -98,7 +98,8 @@ def update_waits(world: World) -> None:
 @breaker("INFRA-02", "a security update waits and nothing says since when", also=UPDATES)
 def update_of_unknown_age(world: World) -> None:
     waits(world, "app1", whole_upgrade_ago=None)
-    world.edit("app1", "apt_archives", "Date: Tue, 24 Nov 2026", "Date: Wed, 25 Nov 2026")
+    signed = re.sub(r"(?m)(:Date: ).*$", r"\1Wed, 25 Nov 2026 06:02:03 UTC", world.body("app1", "apt_archives"))
+    world.set("app1", "apt_archives", signed)
 
 
 @breaker("INFRA-02", "a host looked for updates four days ago", also=UPDATES)
