@@ -25,7 +25,8 @@ from verify.engine.words import Status
 
 DAY = 86_400.0
 NOW = 1_764_150_000.0  # 2025-11-26T09:40:00Z
-BOTH = ("sqlite", "postgresql")
+# A server of its own is installed and started for PostgreSQL: not for the quick tier.
+BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.slow))
 Table = Mapping[str, Mapping[str, str]]
 
 
@@ -325,6 +326,7 @@ def test_a_newer_ledger_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) ->
         open_ledger(url)
 
 
+@pytest.mark.slow
 def test_a_wrong_password_is_told_without_it(postgresql: str) -> None:
     wrong = postgresql.replace(_postgresql.PASSWORD, "wr0ng-secret")
     with pytest.raises(OpsError, match=r"cannot be opened: .*password authentication failed") as caught:
