@@ -21,7 +21,7 @@ for release in "$@"; do
     [ -x "$environment/bin/python" ] || "$python" -m venv "$environment"
     # shellcheck disable=SC2086 # one requirement a word
     "$environment/bin/python" -m pip install --quiet --disable-pip-version-check "ansible-core==$release.*" $others
-    say "$("$environment/bin/ansible" --version | head -1) on $("$environment/bin/python" --version)"
+    say "$("$environment/bin/ansible" --version | sed -n 1p) on $("$environment/bin/python" --version)"
     export ANSIBLE_COLLECTIONS_PATH=$PWD/collections:$collections ANSIBLE_DEPRECATION_WARNINGS=true
     "$environment/bin/ansible-playbook" --syntax-check -i localhost, dr-drill.yml playbooks/*.yml
     "$environment/bin/ansible-doc" --json -t module "${modules[@]}" >/dev/null
