@@ -185,6 +185,7 @@ def exporter_stopped() -> Fault:
         "INFRA-01",
         "INFRA-04",
         "AUTOMATION-02",
+        "EOD-05",
     }
     return Fault(
         "an exporter stopped",
