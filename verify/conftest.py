@@ -4,20 +4,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-HERE = Path(__file__).resolve().parent
-_COLLECTIONS = next((parent.parent for parent in HERE.parents if parent.name == "ansible_collections"), None)
-for _folder in (HERE.parent, _COLLECTIONS or HERE.parent / "collections"):
-    if str(_folder) not in sys.path:
-        sys.path.insert(0, str(_folder))
-
-from verify.engine import options, plugin  # noqa: E402 - the path has to know the package first
+from verify.engine import options, plugin
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

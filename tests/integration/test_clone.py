@@ -75,6 +75,24 @@ def test_the_installed_collection_runs_the_same_play_by_name(installed: Path, ho
     run("ansible-playbook", f"ccobservatory.ops.{name}", "-i", ESTATE, "--syntax-check", cwd=installed, home=home)
 
 
+EMPTY = """all: {hosts: {web1: {ansible_connection: local}}, vars: {ops_environment: small, verify_hosts: web1}}"""
+
+
+@pytest.mark.parametrize("where", ["clone", "installed"])
+def test_the_morning_is_known_to_the_clone_and_to_the_installed_collection(
+    where: str, clone: Path, installed: Path, home: Path, tmp_path: Path
+) -> None:
+    place = home / ".ansible/collections/ansible_collections/ccobservatory/ops" if where == "installed" else clone
+    assert installed.is_dir()
+    (tmp_path / "inventories" / "small").mkdir(parents=True)
+    (tmp_path / "inventories" / "small" / "hosts.yml").write_text(EMPTY, encoding="utf-8")
+    suite = ("python", "-m", "pytest", "-p", "no:cacheprovider", "-q", str(place / "verify"))
+    assert "operations guide" in run(*suite, "--help", cwd=tmp_path, home=home)
+    items = run(*suite, "--env", "small", "--collect-only", cwd=tmp_path, home=home)
+    assert "INFRA-02" in items
+    assert "DR-12" in items
+
+
 def test_a_single_module_answers_in_the_clone(clone: Path, home: Path) -> None:
     printed = run("ansible-doc", "-t", "module", "--list", "ccobservatory.ops", cwd=clone, home=home)
     modules = {path.stem for path in (clone / "plugins" / "modules").glob("[!_]*.py")}
