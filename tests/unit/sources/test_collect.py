@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.ccobservatory.ops.plugins.module_utils import _utc
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_schemas import RECORD_TYPES, TYPES
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._records import complete, write
@@ -105,7 +106,8 @@ def test_a_record_that_nobody_can_place_leaves_no_type_whole(tmp_path: Path) -> 
     assert all("incidnet" in (fact(evidence, "records", kind).error or "") for kind in TYPES)
 
 
-def test_records_of_playbooks(tmp_path: Path) -> None:
+def test_records_of_playbooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_utc, "now", lambda: _utc.from_epoch(NOW - 60))  # a record of the future is no record
     for number in range(2):
         record = complete(
             {**RECORD_TYPES["patch"].example, "id": f"p{number}"}, record_type="patch", environment="production"
