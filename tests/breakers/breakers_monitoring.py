@@ -10,7 +10,7 @@ from typing import Any
 from _world import DAY, HOUR, MINUTE, NOW, World, breaker
 from breakers_morning import answer, fire, sample
 from golden_logs import STORE, newest
-from golden_prometheus import PROBE
+from golden_prometheus import ALERTS_WATCHED, PROBE
 from golden_records import MACHINES, add, alter, at, drop
 
 LOGS = "it reads the same central logs"
@@ -49,10 +49,13 @@ def dead_end(world: World) -> None:
 @breaker(
     "MONITORING-02",
     "a critical service declares no probe",
-    also=dict.fromkeys(
-        ("RELIABILITY-01", "RELIABILITY-01.incidents", "OPEX-01", "OPEX-01.consistency", "OPEX-03"),
-        "without a probe there is nothing to count",
-    ),
+    also={
+        **dict.fromkeys(
+            ("RELIABILITY-01", "RELIABILITY-01.incidents", "OPEX-01", "OPEX-01.consistency", "OPEX-03"),
+            "without a probe there is nothing to count",
+        ),
+        **dict.fromkeys(ALERTS_WATCHED, "only a probe shows that Prometheus looked all the time"),
+    },
 )
 def unprobed(world: World) -> None:
     del world.variables["verify_services"][0]["probe"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from _world import DAY, HOUR, MINUTE, NOW, World, breaker
 from breakers_morning import answer, fire
-from golden_prometheus import PROBE, SAMPLES, SCRAPE_S
+from golden_prometheus import ALERTS_WATCHED, PROBE, SAMPLES, SCRAPE_S
 from golden_records import MACHINES, add, alter, at, drop
 from golden_work import IMAGE
 
@@ -71,6 +71,7 @@ def few_samples(world: World) -> None:
     also={
         **dict.fromkeys(("RELIABILITY-01.incidents", "OPEX-01", "OPEX-01.consistency", "OPEX-03"), PROBES),
         **{"MONITORING-02": "it wants a probe of each service", "DR-09": PROBES},
+        **dict.fromkeys(ALERTS_WATCHED, "only a probe shows that Prometheus looked all the time"),
     },
 )
 def no_probe(world: World) -> None:
