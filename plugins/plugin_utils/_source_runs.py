@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,16 +87,24 @@ def _read_file(runs: Runs, path: Path, kind: str) -> None:
 def read_packs(folder: Path, *, allowed_signers: Path | None, program: Path = VERIFIER) -> list[DrillPack]:
     """Return the drills that were sealed below a directory, oldest first, each checked by the verifier as a program.
 
-    A drill that is not sealed (it runs, or was given up) is none. Raises `OpsError` when the directory or the verifier
-    is missing, or a pack cannot be checked at all.
+    A drill that still runs is none; one that ended has to have its seal, and is not intact without it. Raises `OpsError`
+    when the directory or the verifier is missing, or a pack cannot be checked at all.
     """
     if not folder.is_dir():
         raise OpsError(f"There is no directory of drills at {folder}; run a drill, or correct verify_drills_dir.")
     if not program.is_file():
         raise OpsError(f"The verifier of packs is missing at {program}; run from a checkout of the collection.")
-    packs = sorted(path.parent for path in folder.glob("*/MANIFEST"))
+    packs = sorted({path.parent for path in folder.glob("*/MANIFEST")} | set(_ended(folder)))
     with ThreadPoolExecutor(max_workers=2) as pool:
         return list(pool.map(lambda pack: _checked(pack, allowed_signers, program), packs))
+
+
+def _ended(folder: Path) -> Iterator[Path]:
+    """Return the drills whose journal has its closing line, sealed or not."""
+    for journal in folder.glob("*/journal.jsonl"):
+        lines = journal.read_bytes().splitlines()
+        if lines and b'"event":"close"' in lines[-1]:
+            yield journal.parent
 
 
 def _checked(pack: Path, signers: Path | None, program: Path) -> DrillPack:

@@ -32,6 +32,7 @@ WANTED = re.compile(
 )
 SECRET = re.compile(r"(password|passphrase|_pass$|secret|token|api_key|vault_)", re.IGNORECASE)
 SHORTEST_SECRET = 6
+MAGIC = ("groups", "hostvars", "vars", "environment", "ansible_facts")
 ESTATE_WIDE = re.compile(
     r"^verify_(services|assets|pools|pipelines|repositories|sources|notices|bounds|empty|owners|ledger_url|systems)$"
 )
@@ -89,6 +90,8 @@ class Reader:
                         f"The variable {name} of {host.name} cannot be read: {str(exc).splitlines()[0]}"
                     ) from exc
                 self._secrets_in(found[name])
+            elif isinstance(whole[name], (dict, list)) and name not in MAGIC:
+                self._keep_nested(templar, whole[name])
         return found
 
     def _said(self, name: str, value: Any) -> bool:
@@ -107,6 +110,16 @@ class Reader:
             return
         if isinstance(text, str) and len(text) >= SHORTEST_SECRET:
             self.secrets.add(str.__str__(text))
+
+    def _keep_nested(self, templar: Templar, value: Any) -> None:
+        """Keep the secrets inside a variable that is not handed over, such as the password of a way to send mail."""
+        if id(value) in self._seen or not SECRET.search(repr(value)):
+            return
+        self._seen[id(value)] = value
+        try:
+            self._secrets_in(plain(templar.template(value)))
+        except AnsibleError:
+            return
 
     def _secrets_in(self, value: Any) -> None:
         """Keep what stands under a key that speaks of a secret, such as the password of a source."""

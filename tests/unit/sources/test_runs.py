@@ -112,6 +112,15 @@ def test_a_seal_that_does_not_hold_is_a_fact(tmp_path: Path, sealing: Sealing, h
     assert (found.record is None) == (harm == "record")
 
 
+def test_a_drill_that_ended_is_not_hidden_by_taking_its_seal_away(tmp_path: Path, sealing: Sealing) -> None:
+    folder = drill(tmp_path / "drills", "20261101T090000Z-site_lost", sealing)
+    (folder / "journal.jsonl").write_text('{"at":"x","event":"close","verdict":"fail"}\n', encoding="utf-8")
+    (folder / "MANIFEST").unlink()
+    (found,) = read_packs(tmp_path / "drills", allowed_signers=sealing.allowed_signers)
+    assert not found.intact
+    assert "never sealed, or removed" in found.faults[0]
+
+
 def test_a_seal_that_nobody_can_check_is_an_error(tmp_path: Path, sealing: Sealing) -> None:
     drill(tmp_path / "drills", "20261101T090000Z-site_lost", sealing)
     with pytest.raises(OpsError, match="cannot be checked: Cannot check: There is no allowed signers file"):

@@ -76,10 +76,11 @@ def test_vault_is_opened_and_its_secrets_stay_apart(tmp_path: Path, monkeypatch:
     sealed = subprocess.run([*program, "s3cret-of-prod"], capture_output=True, text=True, check=True, env=os.environ)
     with (base / "inventories/prod/group_vars/all.yml").open("a", encoding="utf-8") as handle:
         handle.write(sealed.stdout)
+        handle.write('\nour_mail: {host: mail, password: "{{ metrics_password }}-mail"}')
         handle.write('\nverify_sources: {prometheus: {url: "https://metrics", password: "{{ metrics_password }}"}}\n')
     found = load("prod", cwd=base)
     assert found.variables["verify_sources"]["prometheus"]["password"] == "s3cret-of-prod"
-    assert "s3cret-of-prod" in found.secrets
+    assert {"s3cret-of-prod", "s3cret-of-prod-mail"} <= found.secrets
     assert "metrics_password" not in found.variables
     assert "s3cret-of-prod" not in repr(found).replace(repr(found.variables), "")
 
