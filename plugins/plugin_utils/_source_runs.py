@@ -87,8 +87,8 @@ def _read_file(runs: Runs, path: Path, kind: str) -> None:
 def read_packs(folder: Path, *, allowed_signers: Path | None, program: Path = VERIFIER) -> list[DrillPack]:
     """Return the drills that were sealed below a directory, oldest first, each checked by the verifier as a program.
 
-    A drill that still runs is none; one that ended has to have its seal, and is not intact without it. Raises `OpsError`
-    when the directory or the verifier is missing, or a pack cannot be checked at all.
+    A drill that still runs is none; one that ended has to have its seal, and is not intact without it. Raises
+    `OpsError` when the directory or the verifier is missing, or a pack cannot be checked at all.
     """
     if not folder.is_dir():
         raise OpsError(f"There is no directory of drills at {folder}; run a drill, or correct verify_drills_dir.")
