@@ -8,6 +8,7 @@ they were undone. A fault has to turn its cells red; nothing else may turn red t
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -29,6 +30,8 @@ PAGES = ROOT / ".lab" / PREFIX / "repositories" / "documentation"
 RULES = "/etc/prometheus/ops.rules.yml"
 # After this time without a line the log host is behind by more than its bound.
 SHIPPING_BOUND_S = 310
+# After this time Prometheus has asked every target again.
+SCRAPED_S = 40
 LONGEST_RUN_S = 900
 BUSY = ("was stopped after", "did not finish within", "does not answer as an ssh server", "timed out")
 KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIC5jbGVhcmx5LW5vdC1hLXJlYWwta2V5LWp1c3QtYS10"
@@ -197,8 +200,11 @@ def exporter_stopped() -> Fault:
     )
 
 
+# Stopped log shipping shows only after its bound, five minutes: that one runs with OPS_PROOFS=all.
+SLOW = (logs_stopped,) if os.environ.get("OPS_PROOFS") == "all" else ()
 FAULTS = (
-    *(logs_stopped, key_added, reboot_overdue, port_opened, account_added, role_created, motd_writable, sudo_widened),
+    *SLOW,
+    *(key_added, reboot_overdue, port_opened, account_added, role_created, motd_writable, sudo_widened),
     *(certificate_expired, files_opened, alert_rule_removed, pages_writable, exporter_stopped),
 )
 
@@ -254,7 +260,7 @@ def morning(estate: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         began = time.monotonic()
         for fault in faults:
             fault.make()
-        time.sleep(max(0.0, SHIPPING_BOUND_S - (time.monotonic() - began)))
+        time.sleep(max(0.0, (SHIPPING_BOUND_S if SLOW else SCRAPED_S) - (time.monotonic() - began)))
         broken = red_cells(folder)
     finally:
         for fault in reversed(faults):
