@@ -20,7 +20,6 @@ LAB = ["lab/lab", "--prefix", "mol", "--subnet", "10.84"]
 HOSTS = ["lb1", "app1", "db1", "db2", "repo1", "mon1", "client1"]
 ORDER = (
     "base",
-    "verify_access",
     "pgbackrest",
     "postgresql",
     "wal_receiver",
@@ -30,6 +29,7 @@ ORDER = (
     "monitoring",
     "file_backup",
     "canary",
+    "verify_access",
     "verify_daily",
 )
 
