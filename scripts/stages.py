@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -26,12 +27,17 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 @dataclass(frozen=True)
 class Stage:
-    """One proof: a name for the command line, what it proves, the command, and whether pytest counts its tests."""
+    """One proof: a name for the command line, what it proves, the command, and whether pytest counts its tests.
+
+    A stage that is ``early`` starts with the first one and runs beside those before it, because it mostly waits; what
+    it says is shown at its place.
+    """
 
     name: str
     proves: str
     command: tuple[str, ...]
     counted: bool = False
+    early: bool = False
 
 
 @dataclass
@@ -63,7 +69,7 @@ STAGES = (
     Stage("changelog", "the change fragments are valid", ("antsibull-changelog", "lint")),
     Stage("clone", "a plain clone runs, builds and installs", (*PYTEST, CLONE), counted=True),
     Stage("sanity", "ansible-test sanity accepts the collection", ("bash", "scripts/sanity.sh")),
-    Stage("molecule", "each role's verify holds, and sees a planted fault", MOLECULE, counted=True),
+    Stage("molecule", "each role's verify holds, and sees a planted fault", MOLECULE, counted=True, early=True),
     Stage("estate", "the lab stands, provisioned by the roles", ("bash", "scripts/estate.sh")),
     Stage("lab", "backups, faults and drills on real hosts", LAB, counted=True),
 )
@@ -90,18 +96,46 @@ def count(lines: list[str], *, code: int) -> tuple[int, int]:
     return passed, failed
 
 
+def begin(stage: Stage) -> subprocess.Popen[bytes]:
+    """Start a stage that runs beside others, with its output in its log file."""
+    with (LOGS / f"{stage.name}.log").open("wb") as log:
+        return subprocess.Popen(
+            stage.command, cwd=ROOT, env=environment(), stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+
+
+def end(stage: Stage, process: subprocess.Popen[bytes]) -> Outcome:
+    """Wait for a stage that was begun, show what it said, and return how it ended; only the wait counts as its time."""
+    print(f"\n── {stage.name}: {stage.proves} (begun with the first stage)", flush=True)
+    started = time.monotonic()
+    code = process.wait()
+    text = (LOGS / f"{stage.name}.log").read_text(encoding="utf-8", errors="replace")
+    print(text, end="", flush=True)
+    return outcome(stage, code, [COLOUR.sub("", line) for line in text.splitlines()], time.monotonic() - started)
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a stage: the tools of the virtual environment first."""
+    return dict(os.environ, PATH=f"{BIN}{os.pathsep}{os.environ['PATH']}", PYTHONUNBUFFERED="1")
+
+
+def outcome(stage: Stage, code: int, lines: list[str], seconds: float) -> Outcome:
+    """Return how a stage ended, from its exit code and what it said."""
+    passed, failed = count(lines, code=code) if stage.counted else (int(code == 0), int(code != 0))
+    return Outcome(stage=stage, seconds=seconds, passed=passed, failed=failed)
+
+
 def run(stage: Stage) -> Outcome:
     """Run one stage, show its output as it comes, keep it in a log file, and return how it ended."""
     print(f"\n── {stage.name}: {stage.proves}", flush=True)
     started = time.monotonic()
-    environment = dict(os.environ, PATH=f"{BIN}{os.pathsep}{os.environ['PATH']}", PYTHONUNBUFFERED="1")
     lines: list[str] = []
     with (
         (LOGS / f"{stage.name}.log").open("w", encoding="utf-8") as log,
         subprocess.Popen(
             stage.command,
             cwd=ROOT,
-            env=environment,
+            env=environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -114,9 +148,7 @@ def run(stage: Stage) -> Outcome:
             sys.stdout.flush()
             log.write(line)
             lines.append(COLOUR.sub("", line.rstrip()))
-    code = process.returncode
-    passed, failed = count(lines, code=code) if stage.counted else (int(code == 0), int(code != 0))
-    return Outcome(stage=stage, seconds=time.monotonic() - started, passed=passed, failed=failed)
+    return outcome(stage, process.returncode, lines, time.monotonic() - started)
 
 
 def table(outcomes: list[Outcome], chosen: list[Stage]) -> None:
@@ -148,10 +180,14 @@ def main(names: list[str]) -> int:
     chosen = choose(names)
     LOGS.mkdir(parents=True, exist_ok=True)
     outcomes: list[Outcome] = []
+    begun = {stage.name: begin(stage) for stage in chosen if stage.early}
     for stage in chosen:
-        outcomes.append(run(stage))
+        outcomes.append(end(stage, begun.pop(stage.name)) if stage.early else run(stage))
         if outcomes[-1].failed:
             break
+    for process in begun.values():
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
     table(outcomes, chosen)
     failed = sum(outcome.failed for outcome in outcomes)
     print(f"{sum(outcome.passed for outcome in outcomes)} passed, {failed} failed")

@@ -4,7 +4,7 @@
 
 However often it is killed, the same command ends with one writable primary, never had two, and the record says how
 often it was interrupted. OPS_KILL_SEED chooses the random instants; the seed of a run is in its output.
-OPS_PROOFS=all kills twenty times at random, else ten.
+OPS_PROOFS=all kills twenty times at random, else five.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import yaml
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("estate")]
 
 SCENARIO = "site_lost_repository"
-RANDOM_KILLS = int(os.environ.get("OPS_RANDOM_KILLS", "20" if os.environ.get("OPS_PROOFS") == "all" else "10"))
+RANDOM_KILLS = int(os.environ.get("OPS_RANDOM_KILLS", "20" if os.environ.get("OPS_PROOFS") == "all" else "5"))
 SHORTEST_WAIT_S = 4.0
 LONGEST_WAIT_S = 12.0
 GOOD = {"pass", "pass_with_conditions"}
