@@ -109,7 +109,7 @@ def test_machines_can_read_it(first: Morning) -> None:
     assert junit.count("<testcase ") > 90
     oscal = json.loads((first.folder / "oscal.json").read_text(encoding="utf-8"))
     assert oscal["assessment-results"]["results"][0]["observations"]
-    assert "ops_verify" in (first.folder / "metrics.prom").read_text(encoding="utf-8")
+    assert "ccobservatory_verify_run" in (first.folder / "metrics.prom").read_text(encoding="utf-8")
 
 
 def test_no_secret_of_the_inventory_is_in_the_pack(first: Morning) -> None:
