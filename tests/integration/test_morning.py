@@ -200,7 +200,7 @@ def loses_its_metrics(target: Path) -> None:
 
 
 def names_a_foreign_account(target: Path) -> None:
-    edit(target, VERIFY, lambda v: v.update(verify_user="nobody-here"))
+    edit(target, "group_vars/all/verify_access.yml", lambda v: v.update(verify_user="nobody-here"))
 
 
 def stays_as_it_is(_target: Path) -> None:
