@@ -79,6 +79,10 @@ class Pack:
             if not line.startswith(f"# {key}: "):
                 self.fault("manifest_malformed", "MANIFEST", f"MANIFEST lacks the line '# {key}: ...' at its place.")
             self.facts[key] = line.partition(": ")[2]
+            if not self.facts[key].isprintable():
+                # ssh-keygen is given the signer as a word, and a word cannot hold a NUL.
+                self.fault("manifest_malformed", "MANIFEST", f"The line '# {key}: ...' holds unprintable characters.")
+                self.facts[key] = ""
         self._read_file_lines(lines[1 + len(FACTS) : -1])
 
     def _read_file_lines(self, lines: list[str]) -> None:

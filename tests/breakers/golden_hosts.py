@@ -14,9 +14,9 @@ import json
 import re
 from typing import Any
 
-import golden_repositories  # noqa: F401 - its pages come first
 from _world import DAY, GOLDEN, HOUR, NOW, World, golden, stored
 from golden_records import add, at
+from golden_repositories import SUBJECT
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _utc
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_commands import TABLE
@@ -219,7 +219,7 @@ def statements(world: World) -> None:
 @golden
 def page(world: World) -> None:
     """The inventory page of the documentation, as it was generated from these hosts."""
-    subject = "repository:documentation"
+    subject = SUBJECT.format("documentation")
     text = f"# Inventory\n\n{_page()}\n"
 
     def add_page(body: Any) -> None:

@@ -294,7 +294,7 @@ def alerting(world: World) -> None:
         "deadman": [(deadman, 1.0)],
         "notifications_1d": [(sent, 1452.0)],
         "notifications_failed_1d": [({**sent, "reason": "other"}, 0.0)],
-        "rule_failures_1d": [({"rule_group": f"/etc/prometheus/ops.rules.yml;{group}"}, 0.0) for group, *_ in RULES],
+        "rule_failures_1d": [({"rule_group": f"/etc/prometheus/ops.rules.yml;{rule[0]}"}, 0.0) for rule in RULES],
         "scrape_interval_s": [({"interval": f"{SCRAPE_S}s"}, float(SCRAPE_S))],
     }
     for name, body in rows.items():

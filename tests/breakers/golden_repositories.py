@@ -10,6 +10,7 @@ from _world import DAY, HOUR, World, golden
 from golden_records import at
 
 HEAD = {"infrastructure": "0000001" + "c4" * 16 + "e", "documentation": "d0" * 20}
+SUBJECT = "repository:{}"
 KNOWN = "platform-a@example.org"
 _RUNBOOK = """# {title}
 
@@ -75,7 +76,7 @@ def commit(sha: str, ago: float, subject: str, **more: Any) -> dict[str, Any]:
 def repositories(world: World) -> None:
     """Both checkouts: clean, pushed, signed, with their pages and code."""
     for name, head in HEAD.items():
-        subject = f"repository:{name}"
+        subject = SUBJECT.format(name)
         state = {
             "path": f"/srv/repositories/{name}",
             "owner": "ops",

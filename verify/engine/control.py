@@ -62,7 +62,7 @@ def expect(holds: Any, says: str, *, observed: Any = None, expected: Any = None)
 
     Raises TypeError for a function that nobody called or a generator that nobody read: both count as true.
     """
-    if type(holds) is not bool and (callable(holds) or hasattr(holds, "__next__")):
+    if not isinstance(holds, bool) and (callable(holds) or hasattr(holds, "__next__")):
         raise TypeError(f"the claim {says!r} rests on {type(holds).__name__}, which is always true")
     # By place, past the constructor: checks say hundreds of thousands of these.
     return tuple.__new__(Expectation, (bool(holds), says, observed, expected))

@@ -101,11 +101,12 @@ class Evidence:
         """Keep a body as a fact and compute its digest; ``about`` holds the other fields of `Fact`."""
         data = body.encode("utf-8", "surrogatepass")
         size = about.pop("size", len(data))
-        return self.add(Fact(digest=sha256_bytes(data), size=size, kept=len(data), **about), body)
+        about |= {"digest": sha256_bytes(data), "size": size, "kept": len(data)}
+        return self.add(Fact(**about), body)
 
     def missing(self, error: str, **about: Any) -> Fact:
         """Keep that a fact could not be had, with the sentence that says why."""
-        return self.add(Fact(error=error, **about), None)
+        return self.add(Fact(**(about | {"error": error})), None)
 
     def get(self, subject: str, name: str) -> Fact | None:
         """Return the fact of a subject, or None when nobody asked for it."""

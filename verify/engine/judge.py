@@ -126,7 +126,7 @@ def _cell(control: Control, estate: Estate, declared: Declared, arguments: list[
         stopped = NoEvidence(f"The check could not read its evidence ({type(exc).__name__}: {exc}).")
     if said and stopped is None and _read(used):
         for one in said:
-            if type(one) is not Expectation or not one[0]:
+            if not isinstance(one, Expectation) or not one[0]:
                 break
         else:
             # What nearly every cell is, and made by place, because there are hundreds of thousands.

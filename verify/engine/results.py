@@ -99,7 +99,7 @@ class _Written(str):
 
 def _text(value: Any) -> bytes:
     """Write values that are plain already, in the spelling of `canonical_json`."""
-    text = value if type(value) is _Written else _ENCODE(value)
+    text = value if isinstance(value, _Written) else _ENCODE(value)
     return text.encode("utf-8", "backslashreplace")
 
 

@@ -25,10 +25,7 @@ from verify.engine.declared import Declared, Environment
 from verify.engine.evidence import Evidence, Fact
 from verify.engine.words import EvidenceClass
 
-__all__ = [
-    *("ENVIRONMENT", "KeptEvidence", "Results", "copy_evidence", "read_environment", "read_evidence"),
-    *("read_results", "row_json", "row_of", "write_environment"),
-]
+__all__ = ["ENVIRONMENT", "KeptEvidence", "copy_evidence", "read_environment", "read_evidence", "write_environment"]
 
 ENVIRONMENT = "environment.json"
 _INDEX, _BLOBS = "evidence/index.jsonl", "evidence/blobs.jsonl"

@@ -136,6 +136,4 @@ def test_a_changed_document_does_not_verify(asked: Asked, sealing: Sealing) -> N
     document = Path(told["document"])
     document.write_bytes(document.read_bytes().replace(b"approve", b"refuse"))
     with pytest.raises(OpsError, match="does not fit"):
-        _sshsig.verify(
-            document, signature=Path(told["signature_file"]), allowed_signers=sealing.allowed_signers
-        )
+        _sshsig.verify(document, signature=Path(told["signature_file"]), allowed_signers=sealing.allowed_signers)

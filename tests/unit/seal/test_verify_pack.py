@@ -75,6 +75,13 @@ def test_a_folder_without_a_seal_is_broken(verifier: ModuleType, tmp_path: Path)
     assert codes(verifier, tmp_path) == {"manifest_missing"}
 
 
+@pytest.mark.parametrize("fact", ["id", "signer", "previous", "sealed"])
+def test_unprintable_characters_in_a_head_line_are_a_fault(packs: list[Path], verifier: ModuleType, fact: str) -> None:
+    manifest = packs[1] / "MANIFEST"
+    manifest.write_bytes(manifest.read_bytes().replace(f"# {fact}: ".encode(), f"# {fact}: \0".encode()))
+    assert "manifest_malformed" in codes(verifier, packs[1])
+
+
 def test_a_signature_by_another_key_does_not_hold(packs: list[Path], verifier: ModuleType, sealing: Sealing) -> None:
     foreign = sealing.key.with_name("foreign")
     sign(packs[1] / "MANIFEST", key=foreign)

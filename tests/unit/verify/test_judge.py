@@ -193,7 +193,7 @@ def test_not_applicable_by_declaration_alone_says_that_nothing_else_stands_behin
     assert (row.status, row.klass) == (Status.NOT_APPLICABLE, EvidenceClass.DECLARED)
 
 
-@pytest.mark.parametrize("always", [lambda: False, (_ for _ in ()), iter(())])
+@pytest.mark.parametrize("always", [lambda: False, (one for one in ()), iter(())])
 def test_a_claim_that_cannot_fail_is_refused(always: Any) -> None:
     with pytest.raises(TypeError, match="always true"):
         expect(always, "it holds")

@@ -29,7 +29,8 @@ def source(right: Any) -> dict[str, Any]:
     return match({"payload": {"protocol": "ip", "field": "saddr"}}, right)
 
 
-def ruleset(*rules: list[dict[str, Any]], chain: dict[str, Any] = INPUT, more: tuple[Any, ...] = ()) -> str:
+def ruleset(*rules: list[dict[str, Any]], chain: dict[str, Any] | None = None, more: tuple[Any, ...] = ()) -> str:
+    chain = chain or INPUT
     place = {key: chain[key] for key in ("family", "table")}
     lines = [{"rule": {**place, "chain": chain["name"], "expr": expr}} for expr in rules]
     return json.dumps({"nftables": [META, {"set": SET}, {"chain": chain}, *more, *lines]})
