@@ -10,8 +10,6 @@ from typing import Any
 from _world import DAY, HOUR, NOW, World, breaker
 from golden_records import MACHINES, add, alter, at, drop
 
-from ansible_collections.ccobservatory.ops.plugins.module_utils import _utc
-
 SAME_UPDATES = "it holds the same updates against the same bounds"
 UPDATES = {"SECURITY-04": SAME_UPDATES, "DELIVER-03": SAME_UPDATES}
 SAME_DRILL = "the same drill is its exercise"
@@ -29,21 +27,34 @@ def pool(world: World, name: str, **keys: Any) -> None:
         del found[key]
 
 
-def waits(world: World, host: str, package: str = "openssl", *, whole_upgrade_ago: float | None = 3 * DAY) -> None:
-    """Let a security update wait on a host; its last upgrade as a whole was so long ago, or never (None)."""
+def waits(
+    world: World,
+    host: str,
+    package: str = "openssl",
+    *,
+    absent_ago: float | None = None,
+    seen_ago: float | None = None,
+) -> None:
+    """Let a security update wait on a host; an earlier run saw an index of that age without it, or saw it wait."""
     line = f"{package}/{SECURITY_SUITE} 3.0.19-1~deb12u1 amd64 [upgradable from: 3.0.18-1~deb12u1]\n"
     world.set(host, "updates", world.body(host, "updates") + line)
-    history = world.body(host, "apt_history")
-    begin = history.rindex("Start-Date")
-    world.set(host, "apt_history", history[:begin])
-    if whole_upgrade_ago is not None:
-        stamp = f"{_utc.from_epoch(NOW - whole_upgrade_ago):%Y-%m-%d  %H:%M:%S}"
-        text = history[begin:]
-        for key in ("Start-Date", "End-Date"):
-            text = "".join(
-                f"{key}: {stamp}\n" if line.startswith(key) else line for line in text.splitlines(keepends=True)
-            )
-        world.set(host, "apt_history", history[:begin] + text)
+    told = {"run": "20261124T083000Z", "seen": seen_ago and at(seen_ago), "absent": absent_ago and at(absent_ago)}
+    world.change(
+        "ledger", "updates", lambda body: body["hosts"].setdefault(host, {}).update({f"{package}:amd64": told})
+    )
+
+
+def signed_today(world: World, host: str) -> None:
+    """Let the archives of a host have signed their indexes this morning."""
+    signed = re.sub(r"(?m)(:Date: ).*$", r"\1Wed, 25 Nov 2026 06:02:03 UTC", world.body(host, "apt_archives"))
+    world.set(host, "apt_archives", signed)
+
+
+def rated(world: World, host: str, severity: str) -> None:
+    """Let the newest scan of a host rate what waits."""
+    finding = {"id": "CVE-2026-50000", "severity": severity, "package": "openssl", "installed": "3.0.18-1~deb12u1"}
+    finding |= {"fixed_version": "3.0.19-1~deb12u1", "published": at(40 * DAY), "status": "fixed"}
+    alter(world, "vulnerability_scan", f"scan-host-{host}-0", findings=[finding])
 
 
 def stamp(world: World, host: str, path: str, ago: float, mode: str = "644") -> None:
@@ -92,14 +103,28 @@ def short_memory(world: World) -> None:
 
 @breaker("INFRA-02", "a security update waits for three days and nobody rated it", also=UPDATES)
 def update_waits(world: World) -> None:
-    waits(world, "app1")
+    waits(world, "app1", absent_ago=3 * DAY)
 
 
 @breaker("INFRA-02", "a security update waits and nothing says since when", also=UPDATES)
 def update_of_unknown_age(world: World) -> None:
-    waits(world, "app1", whole_upgrade_ago=None)
-    signed = re.sub(r"(?m)(:Date: ).*$", r"\1Wed, 25 Nov 2026 06:02:03 UTC", world.body("app1", "apt_archives"))
-    world.set("app1", "apt_archives", signed)
+    waits(world, "app1")
+    signed_today(world, "app1")
+
+
+@breaker("INFRA-02", "each night's upgrade keeps an update of high severity back, for nine days now", also=UPDATES)
+def kept_back(world: World) -> None:
+    # The golden history has an upgrade as a whole two hours ago.
+    waits(world, "app1", seen_ago=9 * DAY, absent_ago=10 * DAY)
+    rated(world, "app1", "high")
+    signed_today(world, "app1")
+
+
+@breaker("INFRA-02", "an update of low severity waits, and no earlier run asked its host", also=UPDATES)
+def host_without_history(world: World) -> None:
+    waits(world, "app1")
+    rated(world, "app1", "low")
+    world.change("ledger", "updates", lambda body: body["hosts"].clear())
 
 
 @breaker("INFRA-02", "a host looked for updates four days ago", also=UPDATES)

@@ -224,7 +224,7 @@ def old_kernel(world: World) -> None:
 
 @breaker("SECURITY-04", "an update of high severity waits for nine days", also=UPDATES)
 def update_waits(world: World) -> None:
-    waits(world, "db2", whole_upgrade_ago=9 * DAY)
+    waits(world, "db2", seen_ago=9 * DAY)
 
 
 @breaker("SECURITY-04", "a reboot waits for ten days", also={"INFRA-02": "it holds the same reboot against its bound"})

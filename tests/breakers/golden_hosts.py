@@ -97,6 +97,7 @@ def past(world: World) -> None:
         failed: dict[str, Any] = {"rules": 54, "failed": []}
         known[name] = failed
     world.set("ledger", "baseline", {"run": RUN_BEFORE, "hosts": known})
+    world.set("ledger", "updates", {"hosts": {}})
 
 
 def _older(block: str) -> str:

@@ -64,7 +64,8 @@ def no_update_and_no_restart_is_overdue(host: Any, estate: Any, bounds: Any) -> 
     still use files which an update replaced; hold the age of each against its bound.
 
     The bound of an update follows the severity that the newest scan gives its package; without one it counts as
-    critical. Its age is proved by the host's own record of its last upgrade as a whole.
+    critical. Its age counts from when its archive first offered it, as earlier runs prove: a package that upgrades keep
+    back grows old, and an age that nothing bounds is unknown.
     """
     yield from searched(host, bounds)
     yield from no_overdue_update(host, estate, bounds)

@@ -25,7 +25,7 @@ from verify.facts import (
     host_trail,
     host_units,
 )
-from verify.facts.host_updates import Apt, PendingUpdate, pending
+from verify.facts.host_updates import Apt, PendingUpdate, pending, sightings
 
 __all__ = ["Host"]
 
@@ -106,9 +106,9 @@ class Host(View, kind="host"):
     @property
     def updates(self) -> list[PendingUpdate]:
         """Return every update that the archives offer and the host lacks, with bounds for its age."""
-        held = {one.name for one in self.packages.values() if one.held}
         offered = self.read("updates", host_software.upgradable)
-        return pending(offered, self.apt.archives, self.patch_runs, now=self.estate.now, held=held)
+        known = sightings(self.estate, self.name) if offered else {}
+        return pending(offered, self.apt.archives, known, now=self.estate.now)
 
     @property
     def security_updates(self) -> list[PendingUpdate]:

@@ -47,11 +47,6 @@ class Package:
         """Return whether the package is installed completely."""
         return self.state[1:2] == "i" and not self.state[2:].strip()
 
-    @property
-    def held(self) -> bool:
-        """Return whether somebody told dpkg to leave the package as it is."""
-        return self.state[:1] == "h"
-
 
 @dataclass(frozen=True, slots=True)
 class Upgradable:

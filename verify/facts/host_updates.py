@@ -1,15 +1,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How old a pending update is: bounds that can be proved from the host alone.
+"""How old a pending update is: bounds that can be proved, by its host and by earlier runs.
 
 A Debian archive does not say when a version was published: its Packages index has no date for an entry, and the
-``Date`` of a Release file is when the whole index was last signed (Debian wiki, RepositoryFormat). So the age has two
-bounds, and only those:
+``Date`` of a Release file is when the whole index was last signed (Debian wiki, RepositoryFormat). Nor does apt's
+record of an upgrade say what it kept back, because the package is held, excluded, or cannot be had with all that it
+needs. So the age has two bounds, and only those:
 
-- at least: the index that offers the update was signed at ``Date``, and a run that saw it pending earlier proves more;
-- at most: when the host last took every update its archives had (apt's own record), the update was not among them.
-  A package that is held is left out by every run, so nothing bounds the age of its update; and apt-get's plain
-  ``upgrade`` leaves out whatever needs a new package, such as most kernels.
+- at least: the index that offers the update was signed at ``Date``, and a run that saw the package wait earlier proves
+  more;
+- at most: an earlier run saw an index that was signed at ``Date`` and did not offer the update yet.
 
 The true age lies between them. A check that wants "not older than" has to use the upper bound; where there is none it
 cannot pass.
@@ -19,19 +19,19 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from verify.facts.host_software import AptArchive, PatchRun, Upgradable
+from verify.engine.estate import Estate
+from verify.engine.evidence import NoEvidence
+from verify.facts.host_software import AptArchive, Upgradable
 from verify.facts.host_storage import FileState
+from verify.facts.instants import epoch_or_none
 
-__all__ = ["Apt", "PendingUpdate", "pending"]
+__all__ = ["Apt", "PendingUpdate", "Sighting", "pending", "sightings"]
 
-_WHOLE = re.compile(
-    r"\s(?:dist-upgrade|full-upgrade|safe-upgrade)(?:\s|$)|unattended-upgrade"
-    r"|\bapt\s(?:.*\s)?upgrade(?:\s|$)|--with-new-pkgs\s(?:.*\s)?upgrade(?:\s|$)|\supgrade\s(?:.*\s)?--with-new-pkgs(?:\s|$)"
-)
 _SLACK_S = 300.0
 # Stamps that are touched whenever apt fetched its lists, the most telling first.
 _STAMPS = ("/var/lib/apt/periodic/update-success-stamp", "/var/lib/apt/lists", "/var/cache/apt/pkgcache.bin")
@@ -78,38 +78,42 @@ class Apt:
         return tuple(one for one in self.archives if "security" in f"{one.suite} {one.label}".lower())
 
 
+class Sighting(NamedTuple):
+    """What earlier runs know of an update: when one first saw its package wait, and the date of the newest index that
+    one saw without it (epoch seconds; None: never)."""
+
+    seen: float | None
+    absent: float | None
+
+
+def sightings(estate: Estate, host: str) -> dict[str, Sighting]:
+    """Return what earlier runs know of the updates of a host, by ``package:architecture``; nothing when no earlier run
+    asked the host or none can be read, which leaves the ages without an upper bound."""
+    try:
+        return estate.read("ledger", "updates", _parse).get(host, {})
+    except NoEvidence:
+        return {}
+
+
+def _parse(text: str) -> dict[str, dict[str, Sighting]]:
+    return {
+        host: {key: Sighting(epoch_or_none(one["seen"]), epoch_or_none(one["absent"])) for key, one in found.items()}
+        for host, found in json.loads(text)["hosts"].items()
+    }
+
+
 def pending(
-    updates: Iterable[Upgradable],
-    archives: Sequence[AptArchive],
-    runs: Sequence[PatchRun],
-    *,
-    now: float,
-    held: Collection[str] = (),
+    updates: Iterable[Upgradable], archives: Sequence[AptArchive], known: Mapping[str, Sighting], *, now: float
 ) -> list[PendingUpdate]:
-    """Return the updates with the bounds of their ages, security updates first; ``held`` are packages on hold."""
-    since = last_whole_upgrade(runs)
-    found = [
-        PendingUpdate(
-            package=one.package,
-            installed=one.installed,
-            candidate=one.candidate,
-            suites=one.suites,
-            security=one.security,
-            age_at_least_s=max(0.0, now - _signed(one, archives, now)),
-            age_at_most_s=None if since is None or one.package in held else max(0.0, now - since),
-        )
-        for one in updates
-    ]
+    """Return the updates with the bounds of their ages, security updates first; ``known`` is what earlier runs saw."""
+    found = []
+    for one in updates:
+        sighting = known.get(f"{one.package}:{one.architecture}", Sighting(None, None))
+        offered = min(now, _signed(one, archives, now), now if sighting.seen is None else sighting.seen)
+        at_most = None if sighting.absent is None else max(0.0, now - sighting.absent)
+        age = (now - offered, at_most)
+        found.append(PendingUpdate(one.package, one.installed, one.candidate, one.suites, one.security, *age))
     return sorted(found, key=lambda update: (not update.security, update.package))
-
-
-def last_whole_upgrade(runs: Iterable[PatchRun]) -> float | None:
-    """Return when apt last took all updates without an error (start, epoch seconds); None when its record has none.
-
-    Only runs that upgrade as a whole count; one that installs single packages says nothing of the others.
-    """
-    whole = [run.start for run in runs if run.succeeded and _WHOLE.search(run.command)]
-    return max(whole, default=None)
 
 
 def _signed(update: Upgradable, archives: Iterable[AptArchive], now: float) -> float:

@@ -67,7 +67,7 @@ def _in_time(host: Any, one: PendingUpdate, severity: str, bounds: Any) -> Said:
         return expect(one.age_at_least_s <= limit, claim, observed=observed, expected=limit)
     return unknown(
         f"{one.package} {one.candidate} ({how}) waits on {host.name}, and nothing proves that it does so for less than "
-        f"{span(limit)}: the host never took every update since it was offered.",
+        f"{span(limit)}: no earlier run saw its archive without it in that time.",
         observed=observed,
     )
 
