@@ -148,6 +148,28 @@ def missed_day(world: World) -> None:
     world.change("prometheus", "query:file_backup_success_daily", measured)
 
 
+@breaker("RELIABILITY-04", "the backups of a day failed, as their records say, while an older one was restored")
+def failed_day(world: World) -> None:
+    since, until = NOW - 8 * DAY, NOW - 7 * DAY
+    gone = []
+
+    def change(body: Any) -> None:
+        own = [one for one in body[0]["backup"] if since < one["timestamp"]["stop"] <= until]
+        gone.extend(one["label"] for one in own)
+        body[0]["backup"] = [one for one in body[0]["backup"] if one not in own]
+
+    def measured(body: Any) -> None:
+        values = body["result"][0]["values"]
+        values[-8][1] = values[-9][1]
+
+    world.change("repo1", "pgbackrest_info", change)
+    world.change("prometheus", "query:backup_completed_daily", measured)
+    for label in gone:
+        alter(world, "backup", f"B-{label}", MACHINES, result="could_not_run")
+    older = json.loads(world.body("repo1", "pgbackrest_info"))[0]["backup"][-30]["label"]
+    alter(world, "restore_test", "RT-database-1", MACHINES, backup={"label": older, "type": "incr", "source": "repo1"})
+
+
 @breaker("RELIABILITY-04", "the backups of a host reach back ten days only")
 def short_history(world: World) -> None:
     def change(body: Any) -> None:

@@ -145,7 +145,8 @@ def _last_drill(estate: Any, bounds: Any) -> Iterator[Said]:
 def no_daily_backup_was_missed(asset: Any, bounds: Any) -> Iterator[Said]:
     """Go through the last 30 days: on each of them a backup of the asset succeeded, and its integrity was checked.
 
-    Days before the asset's first backup on record are no history, so a younger asset is unknown.
+    The record of a backup that could not be taken or verified counts as none. Days before the asset's first backup on
+    record are no history, so a younger asset is unknown.
     """
     days = asset.daily(round(bounds.window_s / DAY))
     known = [day for day in days if day.succeeded is not None]

@@ -132,16 +132,20 @@ class Asset(View, kind="asset"):
         """Return the last so many times 24 hours, the newest first, each named by the day on which it ended.
 
         Knowledge comes from the repository, from records and from what was measured day by day; a time of which none
-        of them knows anything is unknown, never a failure.
+        of them knows anything is unknown, never a failure. The record of a backup that was not verified tells that
+        somebody looked, and proves no backup; a restore test proves the backup that it restored, on the day of that.
         """
-        ends = [one.stopped for one in self.backups if one.ok]
-        proofs = self._proofs()
-        ends += [float(row.ended) for row in self.records("backup")]
+        good = [one for one in self.backups if one.ok]
+        taken = self.records("backup")
+        recorded = [float(row.ended) for row in taken if row.result == _PROVED]
         measured = self._measured()
-        ends += [success for success, _seen in measured]
-        proved = [float(row.ended) for row in proofs] + (self._successes() if self.get("source") == "restic" else [])
-        proved += [one.stopped for one in self.backups if one.ok and any(_proves(row, one) for row in proofs)]
-        known_since = min([*ends, *(seen for _success, seen in measured)], default=None)
+        ends = [one.stopped for one in good] + recorded + [success for success, _seen in measured]
+        proofs = self._proofs()
+        proved = recorded + [one.stopped for one in good if any(_proves(row, one) for row in proofs)]
+        if self.get("source") == "restic":
+            proved += self._successes()
+        looked = [float(row.ended) for row in taken] + [seen for _success, seen in measured]
+        known_since = min([*ends, *looked], default=None)
         rows = []
         for number in range(days):
             last = self.estate.now - number * DAY_S
