@@ -57,13 +57,50 @@ def unapproved(world: World) -> None:
     add(world, "change", {**like, **times, "id": "CHG-80", "state": "submitted", "hosts": ["app1"]})
 
 
+def worked(world: World, **keys: Any) -> None:
+    """Let somebody work on a host six hours ago, and a change for eight to four hours ago cover it, but for this."""
+    sudo_line(world, "app1", "ops", 6 * HOUR, "/usr/bin/systemctl restart ccobservatory")
+    like = json.loads(world.body("records", "change"))["records"][-1]["record"]
+    times = {"started": at(8 * HOUR), "ended": at(4 * HOUR), "planned_start": at(8 * HOUR), "planned_end": at(4 * HOUR)}
+    approvals = [{"by": "change board", "role": "change board", "at": at(2 * DAY)}]
+    about = {"id": "CHG-80", "kind": "normal", "template": None, "state": "done", "approvals": approvals}
+    about |= {"hosts": ["app1"], "at": at(4 * HOUR)}
+    add(world, "change", {**like, **times, **about, "submitted": at(3 * DAY), **keys})
+
+
+@breaker("ACCESS-01.windows", "work was done under a change that was approved afterwards")
+def approved_afterwards(world: World) -> None:
+    worked(world, approvals=[{"by": "change board", "role": "change board", "at": at(HOUR)}])
+
+
+@breaker("ACCESS-01.windows", "work was done under a change whose wording was handed in anew afterwards")
+def reworded_afterwards(world: World) -> None:
+    worked(world, submitted=at(HOUR))
+
+
+@breaker("ACCESS-01.windows", "work was done under a change that says it is done, and names nobody who approved it")
+def approved_by_nobody(world: World) -> None:
+    worked(world, approvals=[])
+
+
+@breaker("ACCESS-01.windows", "work was done an hour after the planned end of its change")
+def overrun(world: World) -> None:
+    worked(world, planned_end=at(7 * HOUR))
+
+
+@breaker("ACCESS-01.windows", "the window for a piece of work was put on record when the work was over")
+def window_afterwards(world: World) -> None:
+    sudo_line(world, "db1", "ops", 6 * HOUR, "/usr/bin/systemctl restart postgresql")
+    add(world, "window", {**window("W-late", 8 * HOUR), "at": at(5 * HOUR)})
+
+
 @breaker("ACCESS-01.windows", "root logged in outside of any window, and once more inside of one")
 def root_twice(world: World) -> None:
     def came(ago: float) -> str:
         told = "Accepted publickey for root from 192.0.2.1 port 50000 ssh2: ED25519 SHA256:x"
         return f"{NOW - ago:.6f} db1 sshd[88]: {told}\n"
 
-    add(world, "window", window("W-root", 2 * HOUR))
+    add(world, "window", {**window("W-root", 2 * HOUR), "at": at(DAY)})
     world.set("db1", "access_uses", came(HOUR) + came(6 * HOUR) + world.body("db1", "access_uses"))
 
 

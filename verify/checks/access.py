@@ -57,6 +57,9 @@ def root_works_inside_windows_only(host: Any, estate: Any, bounds: Any) -> Itera
     each login of root, and lay them over the maintenance windows and the approved changes on record: each falls into
     one of them. A trail that was cut off before the day's beginning decides nothing.
 
+    A window opens nothing before it was put on record, and a change nothing before it was approved or outside of the
+    time that was planned for it: what was written down afterwards allowed nobody in.
+
     An environment that is declared as not protected may be written to at any time.
     """
     if estate.declared("ops_protected", True) is False:
@@ -87,8 +90,18 @@ def _windows(estate: Any, host: str) -> list[tuple[float, float]]:
     """Return the times in which a host may be written to: maintenance and deployment windows, and approved changes."""
     plans = [one for one in everything(estate, "window") if one.kind != "freeze"]
     work = [one for one in everything(estate, "change") if one.started is not None and one.state not in _NOT_APPROVED]
-    found = [(one.start, one.end) for one in plans if not one.hosts or host in one.hosts]
-    return found + [(one.started, one.ended or estate.now) for one in work if not one.hosts or host in one.hosts]
+    found = [(max(one.start, one.at), one.end) for one in plans if not one.hosts or host in one.hosts]
+    return found + [_opened(one, estate.now) for one in work if not one.hosts or host in one.hosts]
+
+
+def _opened(change: Any, now: float) -> tuple[float, float]:
+    """Return from when until when a change allows work: approved, in its last wording, and as it was planned."""
+    approvals = [one.at for one in change.approvals or ()]
+    if change.kind == "standard" and change.template:
+        approvals.append(change.submitted)
+    agreed = max(min(approvals, default=now), change.submitted)
+    ended = now if change.ended is None else change.ended
+    return max(change.started, change.planned_start, agreed), min(ended, change.planned_end)
 
 
 @control("ACCESS-02")
