@@ -7,7 +7,7 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from verify.collect._ssh import Dial, Handshake, explain, handshake
 from verify.collect.redact import Redactor
 from verify.engine.evidence import Evidence
 
-__all__ = ["CLOCK", "CONNECTION", "SOURCE", "Visit", "keep"]
+__all__ = ["CLOCK", "CONNECTION", "SOURCE", "Visit", "keep", "owe"]
 
 SOURCE = "host"
 CONNECTION = "connection"
@@ -46,6 +46,8 @@ def keep(evidence: Evidence, visit: Visit, spoken: Spoken, redact: Redactor, *, 
         problem: str | None = f"The answer of {visit.host} cannot be read ({exc}): something on the way changed it."
     else:
         problem = None if reply.complete else _why(visit, spoken, reply, deadline_s)
+    if problem is not None:
+        problem = redact(problem.encode("utf-8", "replace")).decode("utf-8", "replace")
     about = _handshake_of(visit, spoken)
     offset = _keep_own(evidence, visit, spoken, reply, about, problem)
     for fact in visit.facts:
@@ -56,6 +58,17 @@ def keep(evidence: Evidence, visit: Visit, spoken: Spoken, redact: Redactor, *, 
         else:
             _answered(evidence, visit, fact, answer, redact, about, _instant(answer, offset, spoken))
     return problem is None
+
+
+def owe(evidence: Evidence, visits: Iterable[Visit], problem: str, instant: float) -> None:
+    """Keep for each fact of these visits that has neither an answer nor a reason so far why it is missing."""
+    for visit in visits:
+        own = dict.fromkeys((CONNECTION, CLOCK), f"ssh {visit.dial.address}")
+        for name, command in {**own, **{fact.name: fact.asked for fact in visit.facts}}.items():
+            if evidence.get(visit.host, name) is None:
+                evidence.missing(
+                    problem, subject=visit.host, name=name, source=SOURCE, collected=instant, command=command
+                )
 
 
 def _why(visit: Visit, spoken: Spoken, reply: Reply, deadline_s: float) -> str:

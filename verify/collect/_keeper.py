@@ -24,7 +24,7 @@ class Keeper:
     def __init__(
         self, evidence: Evidence, redact: Redactor, *, subject: str, source: str, now: Callable[[], float]
     ) -> None:
-        self._evidence, self._redact = evidence, redact
+        self._evidence, self.redact = evidence, redact
         self.subject, self.source, self._now = subject, source, now
 
     def keep(
@@ -40,7 +40,7 @@ class Keeper:
     ) -> None:
         """Keep a value as a fact; what is secret in it is masked first."""
         plain = canonical_json(value)
-        masked = self._redact(plain)
+        masked = self.redact(plain)
         about = {"subject": self.subject, "name": name, "source": self.source, "collected": self._now()}
         if masked != plain and not _is_json(masked):
             told = f"What {self.subject} says for {name} holds something secret that cannot be masked without harm."
@@ -54,11 +54,15 @@ class Keeper:
 
     def missing(self, names: Iterable[str], error: str, *, command: str) -> None:
         """Keep that facts could not be had."""
-        told = self._redact(error.encode("utf-8", "replace")).decode("utf-8", "replace")
+        told = self.redact(error.encode("utf-8", "replace")).decode("utf-8", "replace")
         for name in names:
             self._evidence.missing(
                 told, subject=self.subject, name=name, source=self.source, collected=self._now(), command=command
             )
+
+    def absent(self, names: Iterable[str]) -> list[str]:
+        """Return which of these facts were not kept so far, neither with an answer nor with a reason."""
+        return [name for name in names if self._evidence.get(self.subject, name) is None]
 
     def attempt(self, name: str, read: Callable[[], Any], *, command: str, identity: str = "") -> Any:
         """Keep what a function returns as a fact, or the sentence of its `OpsError`; return the value or None."""

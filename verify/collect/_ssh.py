@@ -23,6 +23,8 @@ from typing import Any
 from ansible import constants
 from ansible.plugins.loader import connection_loader
 
+from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+
 __all__ = ["Dial", "Handshake", "explain", "handshake", "ssh_dial"]
 
 _LEADING = (
@@ -109,7 +111,13 @@ def ssh_dial(name: str, about: Mapping[str, Any], overrides: Mapping[str, Any]) 
 
 
 def _split(text: Any) -> list[str]:
-    return [word.strip() for word in shlex.split(str(text or "")) if word.strip()]
+    try:
+        return [word.strip() for word in shlex.split(str(text or "")) if word.strip()]
+    except ValueError as exc:
+        # The words are not shown: a proxy command may hold a password.
+        raise OpsError(
+            f"The ssh arguments of the inventory cannot be read ({exc}): correct ansible_ssh_*_args."
+        ) from exc
 
 
 def handshake(stderr: bytes) -> Handshake:

@@ -15,8 +15,9 @@ import resource
 import secrets
 import statistics
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
@@ -24,7 +25,8 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_commands i
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_doors import handshakes
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import HostFact, for_host
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_program import COMMAND, SHELL_COMMAND, program
-from verify.collect._keep import CLOCK, CONNECTION, SOURCE, Visit, keep
+from verify.collect._contained import contained
+from verify.collect._keep import CLOCK, CONNECTION, SOURCE, Visit, keep, owe
 from verify.collect._session import Limits, Places, Spoken, talk
 from verify.collect._ssh import Dial, ssh_dial
 from verify.collect._through_ansible import through_ansible
@@ -32,7 +34,7 @@ from verify.collect.redact import Redactor, secret_values
 from verify.engine.declared import Declared, Environment
 from verify.engine.evidence import Evidence
 
-__all__ = ["SOURCE", "Options", "about", "collect", "plan", "redactor", "speak", "visit"]
+__all__ = ["SOURCE", "Options", "about", "collect", "owed", "plan", "redactor", "speak", "visit"]
 
 SSH = ("ssh", "smart", "ansible.builtin.ssh")
 LOCAL = ("local", "ansible.builtin.local")
@@ -90,18 +92,37 @@ def collect(
     chosen = options or Options.of(environment.variables)
     if forks is not None:
         chosen = replace(chosen, concurrency=forks)
-    visits = []
+    redact = redactor(environment)
+    visits: list[Visit] = []
+
+    def contain(some: Sequence[Visit], work: Callable[[], object]) -> bool:
+        """Do some work for these visits; what it fails with is why each fact that they still owe is missing."""
+        what = f"asking {some[0].host}" if len(some) == 1 else f"asking {len(some)} hosts"
+        return contained(what, work, lambda told: owe(evidence, some, told, now()), redact)
+
+    def dialled(host: Declared, facts: Iterable[HostFact]) -> None:
+        visits.append(visit(environment, host, facts))
+
     for host in environment.hosts.values():
         facts = [fact for fact in plan(environment, host, chosen.table) if names is None or fact.name in names]
-        visits.append(visit(environment, host, facts))
-    redact = redactor(environment)
+        nobody = Visit(host.name, Dial((), host.name, ""), tuple(facts), "")
+        contain([nobody], partial(dialled, host, facts))
 
     def kept(one: Visit, spoken: Spoken) -> bool:
-        return keep(evidence, one, spoken, redact, deadline_s=chosen.deadline_s)
+        whole: list[bool] = []
+        done = contain([one], lambda: whole.append(keep(evidence, one, spoken, redact, deadline_s=chosen.deadline_s)))
+        return done and whole == [True]
 
-    speak([one for one in visits if one.dial.argv], kept, options=chosen, now=now, progress=progress)
+    known = [one for one in visits if one.dial.argv]
     strange = [one for one in visits if not one.dial.argv]
-    through_ansible(strange, kept, inventory=environment.inventory, forks=chosen.concurrency)
+    contain(known, lambda: speak(known, kept, options=chosen, now=now, progress=progress))
+    contain(strange, lambda: through_ansible(strange, kept, inventory=environment.inventory, forks=chosen.concurrency))
+
+
+def owed(environment: Environment) -> Iterator[tuple[str, str, Iterable[str]]]:
+    """Yield subject, source and names of the facts of each host, as far as the table alone knows them."""
+    for host in environment.hosts:
+        yield host, SOURCE, (CONNECTION, CLOCK, *(fact.name for fact in TABLE))
 
 
 def redactor(environment: Environment) -> Redactor:
@@ -176,9 +197,10 @@ class _Round:
         argv = [*visit.dial.argv, command]
         try:
             return await talk(argv, text, Limits(self.options.deadline_s, most), self.places, now=self.now)
-        except OSError as exc:
+        except Exception as exc:  # whatever it is, the other hosts are asked on
+            told = exc.strerror if isinstance(exc, OSError) else f"{type(exc).__name__}: {exc}"
             failed = Spoken(begun=self.now(), ended=self.now())
-            failed.stderr += f"{argv[0]}: {exc.strerror}".encode()
+            failed.stderr += f"{argv[0]}: {told}".encode("utf-8", "replace")
             return failed
 
 

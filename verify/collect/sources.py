@@ -10,9 +10,9 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._source_git impo
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._source_http import Endpoint
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._source_records import Found, Reading, read_records
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._source_runs import read_packs, read_runs
+from verify.collect._contained import contained
 from verify.collect._keeper import Keeper
 from verify.collect._systems import NAMES, SYSTEMS, ask, endpoint
 from verify.collect.redact import Redactor, secret_values
@@ -30,9 +31,12 @@ from verify.engine.declared import Environment
 from verify.engine.evidence import Evidence
 from verify.engine.words import EvidenceClass
 
-__all__ = ["REPOSITORY", "collect"]
+__all__ = ["REPOSITORY", "collect", "owed"]
 
 Progress = Callable[[str], None]
+
+PACKS = ("packs",)
+"""The facts of drills, of the subject ``runs``."""
 
 REPOSITORY = ("state", "commits", "tree", "remote", "documents", "terraform", "copies")
 """The facts of each repository, of the subject ``repository:<name>``."""
@@ -45,7 +49,7 @@ _WEAKEST = (EvidenceClass.DECLARED, EvidenceClass.ATTESTED, EvidenceClass.MACHIN
 
 
 def collect(environment: Environment, evidence: Evidence, *, now: Callable[[], float], progress: Progress) -> None:
-    """Ask every declared source once, several at the same time.
+    """Ask every declared source once, several at the same time; one that fails leaves the others alone.
 
     Raises `OpsError` for a declaration that is wrong, before anything is asked.
     """
@@ -59,20 +63,48 @@ def collect(environment: Environment, evidence: Evidence, *, now: Callable[[], f
     def keeper(subject: str, source: str) -> Keeper:
         return Keeper(evidence, redact, subject=subject, source=source, now=now)
 
-    jobs: list[tuple[str, Callable[[], None]]] = [
-        ("records", lambda: _records(environment, keeper("records", "records"))),
-        ("runs", lambda: _runs(environment, keeper("runs", "runs"))),
-        ("drills", lambda: _packs(environment, keeper("runs", "runs"))),
+    people, played = keeper("records", "records"), keeper("runs", "runs")
+    jobs = [
+        _Job("records", people, TYPES, lambda: _records(environment, people)),
+        _Job("runs", played, TYPES, lambda: _runs(environment, played)),
+        _Job("drills", played, PACKS, lambda: _packs(environment, played)),
     ]
-    jobs += [(name, _system(name, where.get(name), sources.get(name), keeper(name, name), now)) for name in SYSTEMS]
+    for name in SYSTEMS:
+        kept = keeper(name, name)
+        jobs.append(_Job(name, kept, NAMES[name], _system(name, where.get(name), sources.get(name), kept, now)))
     for row in environment.variables.get("verify_repositories") or []:
         kept = keeper(f"repository:{row['name']}", "git")
-        jobs.append((f"repository {row['name']}", _repository(environment, row, kept, now)))
+        jobs.append(_Job(f"repository {row['name']}", kept, REPOSITORY, _repository(environment, row, kept, now)))
     with ThreadPoolExecutor(max_workers=6, thread_name_prefix="source") as pool:
-        asked = [(name, pool.submit(job)) for name, job in jobs]
-        for name, one in asked:
-            one.result()
-            progress(name)
+        for one, whole in [(one, pool.submit(one.done)) for one in jobs]:
+            progress(one.name if whole.result() else f"{one.name}: failed, see its facts")
+
+
+def owed(environment: Environment) -> Iterator[tuple[str, str, Iterable[str]]]:
+    """Yield subject, source and names of the facts that are owed by all sources together."""
+    yield "records", "records", TYPES
+    yield "runs", "runs", (*TYPES, *PACKS)
+    yield from ((name, name, NAMES[name]) for name in SYSTEMS)
+    for row in environment.variables.get("verify_repositories") or []:
+        yield f"repository:{row['name']}", "git", REPOSITORY
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One source to be asked: what it is called, where its facts go, their names, and the work."""
+
+    name: str
+    keeper: Keeper
+    facts: Iterable[str]
+    work: Callable[[], None]
+
+    def done(self) -> bool:
+        """Do the work and return whether it came to its end; every fact it still owed then says why it is missing."""
+
+        def lost(told: str) -> None:
+            self.keeper.missing(self.keeper.absent(self.facts), told, command=self.name)
+
+        return contained(f"asking {self.name}", self.work, lost, self.keeper.redact)
 
 
 def _path(environment: Environment, variable: str) -> Path | None:
@@ -140,7 +172,7 @@ def _runs(environment: Environment, keeper: Keeper) -> None:
 def _packs(environment: Environment, keeper: Keeper) -> None:
     folder = _path(environment, "verify_drills_dir")
     if folder is None:
-        keeper.missing(["packs"], f"{environment.name} declares no verify_drills_dir.", command="verify_drills_dir")
+        keeper.missing(PACKS, f"{environment.name} declares no verify_drills_dir.", command="verify_drills_dir")
         return
     signers = _path(environment, "verify_allowed_signers")
 
@@ -173,7 +205,6 @@ def _repository(
     environment: Environment, row: Mapping[str, Any], keeper: Keeper, now: Callable[[], float]
 ) -> Callable[[], None]:
     path = str(row.get("path") or "")
-    repository = Repository(Path(path).expanduser(), allowed_signers=_path(environment, "verify_allowed_signers"))
     branch = str(row.get("branch") or "HEAD")
 
     def job() -> None:
@@ -181,6 +212,8 @@ def _repository(
             told = f"verify_repositories: {row['name']} has no path; give one."
             keeper.missing(REPOSITORY, told, command="verify_repositories")
             return
+        signers = _path(environment, "verify_allowed_signers")
+        repository = Repository(Path(path).expanduser(), allowed_signers=signers)
         if keeper.attempt("state", repository.state, command=f"git -C {path} status") is None:
             keeper.missing(REPOSITORY[1:], f"The repository at {path} could not be read; see its state.", command=path)
             return

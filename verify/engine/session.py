@@ -19,7 +19,7 @@ from pathlib import Path
 import verify.checks
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _utc
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from verify.collect import collectors, figures, previous, updates
+from verify.collect import collectors
 from verify.engine import attestations, header, pack, replay, store, waiver_files, waivers
 from verify.engine import environment as environments
 from verify.engine.catalogue import Catalogue, load
@@ -128,10 +128,7 @@ class Run:
             return store.copy_evidence(newest, self.folder), time.time()
         evidence = self._kept = store.KeptEvidence(self.folder)  # open to the end: users' tests may add to it
         collectors.collect(self.environment, evidence, self.catalogue, forks=self.options.forks, progress=progress)
-        previous.collect(self.base, evidence, now=time.time)
-        updates.collect(self.base, self.folder, evidence, hosts=self.environment.hosts, now=time.time)
-        if self._ledger is not None:
-            figures.collect(self._ledger, self.environment.name, evidence, now=time.time)
+        collectors.remember(self.environment, evidence, self.folder, self._ledger, progress=progress)
         return evidence, time.time()
 
     def judge(self, control_id: str) -> ControlResult:
