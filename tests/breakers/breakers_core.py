@@ -9,6 +9,7 @@ from typing import Any
 from _world import DAY, HOUR, MINUTE, World, breaker
 from breakers_morning import sample
 from golden_records import MACHINES, alter, at, drop
+from golden_repositories import HEAD, commit
 
 DRIFT = "DRIFT-0"
 LISTING = "WL-1"
@@ -47,6 +48,8 @@ def no_comparison(world: World) -> None:
 def commit_without_a_run(world: World) -> None:
     world.change("repository:infrastructure", "state", lambda state: state.update(head="ef" * 20))
     world.change("repository:infrastructure", "remote", lambda body: body["heads"].update(main="ef" * 20))
+    newest = commit("ef" * 20, HOUR, "Write another page", parents=[HEAD["infrastructure"]])
+    world.change("repository:infrastructure", "commits", lambda body: body["commits"].insert(0, newest))
 
 
 def runs_of(world: World, pipeline: str, how: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from _world import DAY, World, breaker
 from golden_drills import DRILL, change_pack
 from golden_records import MACHINES, add, alter, at, drop
-from golden_repositories import MAIN_TF, commit
+from golden_repositories import BEFORE, MAIN_TF, commit
 
 CODE = "repository:infrastructure"
 RULES = "RULES-infrastructure"
@@ -43,7 +43,12 @@ def no_rules(world: World) -> None:
 def one_more_commit(world: World, **keys: Any) -> None:
     """Put a commit below the newest one."""
     more = commit("9a" * 20, 5 * DAY, "Try something", **keys)
-    world.change(CODE, "commits", lambda body: body["commits"].insert(1, more))
+
+    def change(body: Any) -> None:
+        body["commits"][0]["parents"].append(more["sha"])
+        body["commits"].insert(1, more)
+
+    world.change(CODE, "commits", change)
 
 
 @breaker("IAC-01.commits", "an unsigned commit comes from an address that nobody knows")
@@ -56,7 +61,7 @@ def forged(world: World) -> None:
     one_more_commit(world, signature="B")
 
 
-@breaker("IAC-01.commits", "the commits were not read back far enough")
+@breaker("IAC-01.commits", "the commits were not read back far enough", also={"IAC-01.applied": "it reads them too"})
 def cut_off(world: World) -> None:
     world.change(CODE, "commits", lambda body: body.update(complete=False))
 
@@ -69,6 +74,38 @@ def dirty_run(world: World) -> None:
 @breaker("IAC-01.applied", "a drill does not say from which commit it ran")
 def run_without_a_commit(world: World) -> None:
     change_pack(world, DRILL, lambda pack: pack["record"]["versions"].update(git_commit=None))
+
+
+SAME_REMOTE = {"EOD-06": "it asks the same remote"}
+
+
+@breaker("IAC-01.applied", "a drill ran from a commit that was never pushed", also=SAME_REMOTE)
+def unpushed_run(world: World) -> None:
+    world.change(CODE, "remote", lambda body: body["heads"].update(main="f" * 40))
+    world.change(CODE, "state", lambda body: body.update(ahead=2))
+
+
+@breaker("IAC-01.applied", "a drill ran from a commit that no repository has")
+def strange_run(world: World) -> None:
+    change_pack(world, DRILL, lambda pack: pack["record"]["versions"].update(git_commit="9c" * 20))
+
+
+@breaker("IAC-01.applied", "the infrastructure's branch follows none of its remote", also=SAME_REMOTE)
+def no_upstream(world: World) -> None:
+    world.change(CODE, "state", lambda body: body.update(upstream=None, ahead=None, behind=None))
+    world.change(CODE, "remote", lambda body: body.update(heads={}))
+
+
+@breaker("IAC-01.applied", "the infrastructure's newest commit is not pushed, and nothing ran since", also=SAME_REMOTE)
+def unpushed_commit(world: World) -> None:
+    world.change(CODE, "remote", lambda body: body["heads"].update(main=BEFORE))
+    world.change(CODE, "state", lambda body: body.update(ahead=1))
+
+
+@breaker("EOD-06", "a branch without an upstream has a commit that the remote lacks")
+def branch_of_its_own(world: World) -> None:
+    row = {"name": "hotfix", "upstream": None, "track": None, "head": "e" * 40}
+    world.change("repository:documentation", "state", lambda body: body["branches"].append(row))
 
 
 @breaker("IAC-02", "a deployment was never in staging")

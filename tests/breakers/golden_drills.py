@@ -13,6 +13,7 @@ from typing import Any
 
 from _world import DAY, HOUR, MINUTE, World, golden
 from golden_records import at
+from golden_repositories import BEFORE
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms, parse_iso
 
@@ -37,6 +38,7 @@ def drill() -> dict[str, Any]:
     """Return the record of the drill: the example of the report's tests, signed by people of this world."""
     record = copy.deepcopy(_example())
     record |= {"id": DRILL, "environment": "golden", "stand_in": False}
+    record["versions"]["git_commit"] = BEFORE
     for person in (*record["people"], *record["sign_off"]):
         person |= {"stand_in": False, "name": "platform A" if person["role"] == "drill lead" else "operations lead"}
     record["verdict_reasons"] = ["The run was interrupted 1 time(s) and resumed."]

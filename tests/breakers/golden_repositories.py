@@ -10,6 +10,7 @@ from _world import DAY, HOUR, World, golden
 from golden_records import at
 
 HEAD = {"infrastructure": "0000001" + "c4" * 16 + "e", "documentation": "d0" * 20}
+BEFORE = "ab" * 20
 SUBJECT = "repository:{}"
 KNOWN = "platform-a@example.org"
 _RUNBOOK = """# {title}
@@ -94,8 +95,8 @@ def repositories(world: World) -> None:
             "stashes": 0,
         }
         rows = [
-            commit(head, 1.8 * DAY, "Bring the estate's page up to date"),
-            commit("ab" * 20, 12 * DAY, "Name the balancer's pool", signature="N", signer="", key=""),
+            commit(head, 1.8 * DAY, "Bring the estate's page up to date", parents=[BEFORE]),
+            commit(BEFORE, 12 * DAY, "Name the balancer's pool", signature="N", signer="", key=""),
         ]
         files = [
             {"path": path, "mode": "100644", "blob": f"{place:040x}", "size": 900}

@@ -85,8 +85,16 @@ def every_commit_is_attributable(repository: Any, estate: Any, bounds: Any) -> I
 
 @control("IAC-01", "applied")
 def nothing_ran_from_an_unpushed_tree(estate: Any, bounds: Any) -> Iterator[Said]:
-    """Take the runs of the window that say from which tree they came: none of these trees had changes of its own."""
+    """Ask the remote of each repository of infrastructure code for its branches: it has every commit of the window, of
+    a branch that follows one of the remote.
+
+    Then take the runs of the window that say from which tree they came: none of these trees had changes of its own, and
+    each was a commit that the remote has. One that no declared repository knows decides nothing.
+    """
     since = estate.now - bounds.window_s
+    code = [one for one in estate.views("repository") if one.get("kind") == "infrastructure"]
+    for repository in code:
+        yield from _all_pushed(repository, bounds)
     found = [
         (pack.name, pack.record.get("versions") or {})
         for pack in runs(estate).packs
@@ -104,6 +112,44 @@ def nothing_ran_from_an_unpushed_tree(estate: Any, bounds: Any) -> Iterator[Said
         observed=own,
         expected=bounds.unpushed_max_count,
     )
+    named = [(name, str(versions["git_commit"])) for name, versions in found if versions.get("git_commit")]
+    yield from _from_pushed(named, code, bounds)
+
+
+def _all_pushed(repository: Any, bounds: Any) -> Iterator[Said]:
+    """Claim that the branch of a repository has an upstream, and that its remote has each commit of the window."""
+    name, upstream = repository.name, repository.upstream
+    yield expect(
+        upstream and repository.remote_head, f"the branch of {name} follows one of its remote", observed=upstream
+    )
+    commits, pushed = repository.commits(bounds.window_s / DAY), repository.pushed
+    loose = [one.sha[:10] for one in commits if one.sha not in pushed]
+    yield expect(
+        len(loose) <= bounds.unpushed_max_count,
+        f"the remote of {name} has each of its {len(commits)} commits within {span(bounds.window_s)}",
+        observed=loose,
+        expected=bounds.unpushed_max_count,
+    )
+
+
+def _from_pushed(named: list[tuple[str, str]], code: list[Any], bounds: Any) -> Iterator[Said]:
+    """Claim that each run came from a commit that a remote has."""
+    pushed = frozenset().union(*(one.pushed for one in code))
+    local = frozenset().union(*(one.known for one in code))
+    loose = [f"{name} from {sha[:10]}" for name, sha in named if sha in local - pushed]
+    yield expect(
+        len(loose) <= bounds.unpushed_max_count,
+        f"none of {len(named)} runs came from a commit that was not pushed",
+        observed=loose,
+        expected=bounds.unpushed_max_count,
+    )
+    strange = [f"{name} from {sha[:10]}" for name, sha in named if sha not in local | pushed]
+    if strange:
+        yield unknown(
+            f"Whether the commit of {', '.join(strange)} was pushed cannot be told: no repository of infrastructure "
+            "code in verify_repositories has it.",
+            observed=strange,
+        )
 
 
 @control("IAC-02")

@@ -131,8 +131,33 @@ class Repository(View, kind="repository"):
 
     @property
     def unpushed_branches(self) -> list[str]:
-        """Return the other branches that follow a remote and have commits that are not pushed."""
-        return [row["name"] for row in self.state["branches"] if "ahead" in (row["track"] or "")]
+        """Return the branches with commits that are not pushed; one without an upstream counts, unless the remote has
+        its newest commit all the same."""
+        return [
+            row["name"]
+            for row in self.state["branches"]
+            if "ahead" in (row["track"] or "")
+            or ((not row["upstream"] or "gone" in (row["track"] or "")) and row["head"] not in self.pushed)
+        ]
+
+    @property
+    def pushed(self) -> frozenset[str]:
+        """Return the commits that the remote has, as far as they are known here: the heads of its branches, and what
+        lies below them in the history of the declared branch.
+
+        Raises `NoEvidence` when the remote was not asked.
+        """
+        heads = set(self._heads.values())
+        # The remote went on since the last fetch: what was not ahead of it then is below what it has now.
+        below = {self.head} if self.ahead == 0 and self.remote_head else set()
+        parents = {row.sha: row.parents for row in self._read_commits}
+        open_ones, found = [*heads, *below], set(heads)
+        while open_ones:
+            sha = open_ones.pop()
+            if sha in parents:
+                found.add(sha)
+                open_ones += [parent for parent in parents[sha] if parent not in found]
+        return frozenset(found)
 
     @property
     def remote_url(self) -> str | None:
@@ -143,9 +168,11 @@ class Repository(View, kind="repository"):
     @property
     def remote_head(self) -> str | None:
         """Return the commit that the remote has now on the branch that is checked out; `NoEvidence` when not asked."""
-        heads = self.estate.json(self._subject, "remote")["heads"]
-        wanted = (self.upstream or "").partition("/")[2] or self.branch or ""
-        found: str | None = heads.get(wanted)
+        return self._heads.get((self.upstream or "").partition("/")[2] or self.branch or "")
+
+    @property
+    def _heads(self) -> Mapping[str, str]:
+        found: Mapping[str, str] = self.estate.json(self._subject, "remote")["heads"]
         return found
 
     def commits(self, days: float) -> list[Commit]:
@@ -157,8 +184,16 @@ class Repository(View, kind="repository"):
         since = self.estate.now - days * DAY_S
         if not body["complete"] or since < float(body["since"]) - 60:
             raise NoEvidence(f"The commits of {self.name} were not read back to the beginning of the window.")
-        rows = self.estate.read(self._subject, "commits", parse_commits)
-        return [row for row in rows if row.committed >= since]
+        return [row for row in self._read_commits if row.committed >= since]
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Return the commits of the declared branch that were read."""
+        return frozenset(row.sha for row in self._read_commits)
+
+    @property
+    def _read_commits(self) -> Sequence[Commit]:
+        return self.estate.read(self._subject, "commits", parse_commits)
 
     @property
     def files(self) -> frozenset[str]:

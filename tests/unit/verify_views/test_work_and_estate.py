@@ -335,7 +335,12 @@ def test_commits_of_a_window() -> None:
 
 def test_the_state_of_a_checkout() -> None:
     world = World()
-    branches = [{"name": "main", "track": None}, {"name": "side", "track": "ahead 2"}]
+    branches = [
+        {"name": "main", "upstream": "origin/main", "track": None, "head": "a"},
+        {"name": "side", "upstream": "origin/side", "track": "ahead 2", "head": "c"},
+        {"name": "own", "upstream": None, "track": None, "head": "d"},
+        {"name": "merged", "upstream": "origin/merged", "track": "gone", "head": "b0"},
+    ]
     state = {
         **{"head": "a", "branch": "main", "upstream": "origin/main", "default_branch": None, "owner": "ops"},
         **{
@@ -350,6 +355,11 @@ def test_the_state_of_a_checkout() -> None:
     }
     world.put("repository:r", "state", state)
     world.put("repository:r", "remote", {"url": None, "heads": {"main": "b"}})
+    people = {"author": "A", "email": "a@example.org", "signature": "N", "signer": "", "subject": "x"}
+    rows = [("a", ["b"]), ("b", ["b0"]), ("b0", ["root"])]
+    commits = [{"sha": sha, "parents": parents, "committed": at(60), **people} for sha, parents in rows]
+    world.put("repository:r", "commits", {"since": 0.0, "complete": True, "commits": commits})
     view = Repository(world.estate, Declared("repository", "r", {}))
+    assert (view.pushed, view.known) == ({"b", "b0"}, {"a", "b", "b0"})
     assert (view.head, view.remote_head, view.ahead, view.dirty) == ("a", "b", 1, ["x"])
-    assert (view.mode, view.owner, view.unpushed_branches, view.remote_url) == (0o2750, "ops", ["side"], None)
+    assert (view.mode, view.owner, view.unpushed_branches, view.remote_url) == (0o2750, "ops", ["side", "own"], None)
