@@ -14,14 +14,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import yaml
+
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._source_http import Answer, Client
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._source_queries import Query
 
-__all__ = ["STATUS", "Prometheus", "condensed"]
+__all__ = ["CONFIG", "ENVIRONMENT", "STATUS", "Prometheus", "condensed"]
 
 MOST_POINTS = 10_000
 MOST_SKEW_S = 60.0
+CONFIG = "/api/v1/status/config"
+ENVIRONMENT = "environment"
+"""The external label by which a Prometheus, and every alert that it sends, says to which environment it belongs."""
 
 # fact -> path, parameters, keys that the data must have (or a type of list)
 STATUS: dict[str, tuple[str, tuple[tuple[str, str], ...], tuple[str, ...]]] = {
@@ -55,6 +60,29 @@ class Prometheus:
         if lacking:
             raise OpsError(f"Prometheus' answer to {path} lacks {', '.join(lacking)}.")
         return data
+
+    def labels(self, environment: str) -> dict[str, Any]:
+        """Return the external labels of the server, and nothing else of its configuration.
+
+        Raises `OpsError` when they do not say that it belongs to the environment: its answers would be another's.
+        """
+        data = self._data(CONFIG, ())
+        try:
+            found = (yaml.safe_load(data["yaml"]).get("global") or {}).get("external_labels") or {}
+            said = found.get(ENVIRONMENT)
+        except (yaml.YAMLError, LookupError, TypeError, AttributeError) as exc:
+            raise OpsError(f"Prometheus' answer to {CONFIG} holds no configuration that can be read.") from exc
+        if said is None:
+            raise OpsError(
+                f"This Prometheus does not say that it belongs to {environment}: set global.external_labels."
+                f"{ENVIRONMENT} to {environment} in its configuration, or correct verify_sources.prometheus.url."
+            )
+        if str(said) != environment:
+            raise OpsError(
+                f"This Prometheus belongs to {said} (global.external_labels.{ENVIRONMENT}), not to {environment}: "
+                "correct verify_sources.prometheus.url, or that label in its configuration."
+            )
+        return dict(found)
 
     def instant(self, expr: str, *, at: float) -> list[dict[str, Any]]:
         """Return the vector of an expression at an instant: ``{"metric": {...}, "value": [instant, "text"]}``.

@@ -100,6 +100,12 @@ def slow_deployments(world: World) -> None:
     world.change(MACHINES, "deployment", change)
 
 
+@breaker("EFFICIENCY-04.deployments", "a service that is deployed is declared as one that is not")
+def declared_as_not_deployed(world: World) -> None:
+    for service in world.variables["verify_services"]:
+        service["deployed"] = False
+
+
 @breaker("EFFICIENCY-05", "infrastructure failed six times in this quarter")
 def more_incidents(world: World) -> None:
     for number in range(6):

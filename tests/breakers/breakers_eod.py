@@ -47,6 +47,12 @@ def no_evening(world: World) -> None:
     world.change("mon1", "file_backup_snapshots", change)
 
 
+@breaker("EOD-03", "an asset is declared to take no backup in the evening, and takes none")
+def declared_away(world: World) -> None:
+    next(one for one in world.variables["verify_assets"] if one["name"] == "files-mon1")["evening"] = False
+    no_evening(world)
+
+
 @breaker("EOD-03", "the evening backup of the database ended after its window")
 def late_evening(world: World) -> None:
     def change(stanzas: Any) -> None:

@@ -109,6 +109,7 @@ def minutes(ago: float, lasted: float) -> tuple[float, float]:
 def server(world: World) -> None:
     """Prometheus itself: its version, settings, targets and rules."""
     put = {
+        "labels": {"environment": "golden"},
         "buildinfo": {"version": "2.42.0", "revision": "d1", "branch": "debian/sid", "goVersion": "go1.19.8"},
         "runtimeinfo": {
             "startTime": "2026-08-20T06:00:00Z",

@@ -40,6 +40,13 @@ class Mailbox(AsyncMessage):
         self.mails.append(message)
 
 
+def text_of(mail: EmailMessage) -> str:
+    """Return the text of a mail, which mailers wrap in a multipart message."""
+    body = mail.get_body(("plain",))
+    assert body is not None, mail
+    return str(body.get_content()).strip()
+
+
 class _MailServer(Controller):
     def __init__(self, mailbox: Mailbox, context: ssl.SSLContext) -> None:
         super().__init__(mailbox, hostname="127.0.0.1", port=0)

@@ -79,7 +79,7 @@ def test_a_lost_site_is_replaced_and_the_service_returns(lost_site: None, tmp_pa
     assert returning["observer"]["two_writers_seen"] == 0
 
     # Before the recovery and after it, everybody was told by the ways that work; the way that is closed is on record.
-    told = [mail.get_content().strip() for mail in mailbox.mails]
+    told = [_receivers.text_of(mail) for mail in mailbox.mails]
     assert len(told) == 2 and "is about to begin" in told[0] and "service is back" in told[1]
     assert {address.strip() for mail in mailbox.mails for address in mail["To"].split(",")} == set(PEOPLE)
     assert all(record["id"] in mail["Subject"] and mail["X-Encrypted"] == "yes" for mail in mailbox.mails)

@@ -31,6 +31,7 @@ from verify.engine.evidence import Evidence
 from verify.facts.alerts import alerts
 from verify.facts.metrics import metrics
 
+ENVIRONMENT = "real"
 DAY = 86400
 MINUTE = 60
 PROBE = "https://lb1/health/ready"
@@ -104,8 +105,8 @@ class Monitoring:
         )
         urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
 
-    def collected(self) -> Estate:
-        """Collect from both, and return what a check is given."""
+    def collected(self, name: str = ENVIRONMENT) -> Estate:
+        """Collect from both for an environment of some name, and return what a check is given."""
         declared = {
             "verify_sources": {
                 "prometheus": {"url": f"http://127.0.0.1:{self.prometheus}"},
@@ -113,7 +114,7 @@ class Monitoring:
             }
         }
         hosts = {name: Declared("host", name, {}) for name in ("db1", "lb1")}
-        environment = Environment("real", "inventories/real", "", hosts, {}, declared)
+        environment = Environment(name, "inventories/real", "", hosts, {}, declared)
         evidence = Evidence()
         sources.collect(environment, evidence, now=time.time, progress=lambda _name: None)
         return Estate(environment, evidence, now=time.time())
@@ -202,7 +203,11 @@ def monitoring(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         for name, static in scrapes.items()
     ]
     settings = {
-        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "global": {
+            "scrape_interval": "1s",
+            "evaluation_interval": "1s",
+            "external_labels": {"environment": ENVIRONMENT},
+        },
         "rule_files": [str(folder / "rules.yml")],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{ports[1]}"]}]}]},
         "scrape_configs": jobs,
@@ -259,6 +264,15 @@ def test_every_question_is_answered(estate: Estate) -> None:
     up = estate.evidence.get("prometheus", "query:up")
     assert up is not None
     assert (up.rc, up.command, up.klass) == (200, "up", "machine")
+
+
+def test_both_belong_to_their_environment_alone(monitoring: Monitoring) -> None:
+    estate = monitoring.collected("another")
+    for subject, names in NAMES.items():
+        for name in names:
+            if name != "clock":
+                told = getattr(estate.evidence.get(subject, name), "error", None) or ""
+                assert ENVIRONMENT in told and "another" in told, f"{subject}/{name}"
 
 
 def test_availability_is_what_was_injected(estate: Estate) -> None:

@@ -11,9 +11,13 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._source_alertmanager import QUESTIONS, Alertmanager
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._source_alertmanager import (
+    ALERTS,
+    QUESTIONS,
+    Alertmanager,
+)
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._source_http import Answer, Client, Endpoint
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._source_prometheus import STATUS, Prometheus
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._source_prometheus import CONFIG, STATUS, Prometheus
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._source_queries import QUERIES
 from verify.collect._keeper import Keeper
 from verify.collect._ssh import ssh_dial
@@ -53,20 +57,25 @@ class _Round:
         """Return whether this source was given up."""
         return self._silent >= _PATIENCE
 
-    def ask(self, name: str, command: str, read: Callable[[], tuple[Any, Answer | None]]) -> None:
-        """Keep the answer to one question."""
+    def ask(self, name: str, command: str, read: Callable[[], tuple[Any, Answer | None]]) -> bool:
+        """Keep the answer to one question; return whether there was one."""
         if self.over:
             self.keeper.missing([name], self._last, command=command)
-            return
+            return False
         try:
             value, answer = read()
         except OpsError as exc:
             self._count(exc)
             self.keeper.missing([name], exc.message, command=command)
-            return
+            return False
         self._silent = 0
         status, identity, seconds = (answer.status, answer.identity, answer.seconds) if answer else (None, "", 0.0)
         self.keeper.keep(name, value, command=command, rc=status, identity=identity, seconds=seconds)
+        return True
+
+    def give_up(self) -> None:
+        """Ask nothing more: whatever it would say does not count, for the reason of the last question."""
+        self._silent = _PATIENCE
 
     def _count(self, error: OpsError) -> None:
         """Count silence; a question that is refused for what it asks is answered."""
@@ -89,12 +98,30 @@ class _Round:
         self.ask("anonymous", f"GET {path} without credentials", read)
 
 
-def _prometheus(round_: _Round, settings: Mapping[str, Any], now: float) -> None:
+def _prometheus(round_: _Round, settings: Mapping[str, Any], now: float, environment: str) -> None:
     label = str(settings.get("host_label") or "host")
     offsets: list[float] = []
     server = Prometheus(round_.client)
+
+    def clock() -> tuple[Any, None]:
+        if not offsets:
+            raise OpsError("No answer of Prometheus carried its time (header Date).")
+        return {"offset_s": max(offsets, key=abs), "host_label": label}, None
+
+    # What shows whose it is comes first.
+    if not round_.ask("labels", f"GET {CONFIG}", _heard(server, partial(server.labels, environment), offsets)):
+        if offsets:
+            round_.ask("clock", "header Date", clock)
+        round_.give_up()
     for name in STATUS:
         round_.ask(name, f"GET {STATUS[name][0]}", _heard(server, partial(server.status, name), offsets))
+    _queries(round_, label, now, offsets)
+    if round_.keeper.absent(["clock"]):
+        round_.ask("clock", "header Date", clock)
+
+
+def _queries(round_: _Round, label: str, now: float, offsets: list[float]) -> None:
+    """Ask all questions for samples, over several connections; none when the source was given up."""
 
     def lane(number: int) -> None:
         """Ask every so many-th question over a connection of its own."""
@@ -110,13 +137,6 @@ def _prometheus(round_: _Round, settings: Mapping[str, Any], now: float) -> None
     else:
         with ThreadPoolExecutor(max_workers=_LANES, thread_name_prefix="prometheus") as pool:
             list(pool.map(lane, range(_LANES)))
-
-    def clock() -> tuple[Any, None]:
-        if not offsets:
-            raise OpsError("No answer of Prometheus carried its time (header Date).")
-        return {"offset_s": max(offsets, key=abs), "host_label": label}, None
-
-    round_.ask("clock", "header Date", clock)
 
 
 def _heard(
@@ -139,31 +159,35 @@ def _nothing() -> tuple[Any, Answer | None]:
     raise OpsError("This question was not asked.")
 
 
-def _alertmanager(round_: _Round, _settings: Mapping[str, Any], _now: float) -> None:
+def _alertmanager(round_: _Round, _settings: Mapping[str, Any], _now: float, environment: str) -> None:
     server = Alertmanager(round_.client)
 
     def heard(name: str) -> tuple[Any, Answer | None]:
-        value = server.ask(name)
+        value = server.alerts(environment) if name == ALERTS else server.ask(name)
         return value, server.answer
 
-    for name, (path, _query, _keys) in QUESTIONS.items():
-        round_.ask(name, f"GET {path}", partial(heard, name))
+    # What shows whose it is comes first.
+    for name in sorted(QUESTIONS, key=lambda name: name != ALERTS):
+        if not round_.ask(name, f"GET {QUESTIONS[name][0]}", partial(heard, name)) and name == ALERTS:
+            round_.give_up()
 
 
-SYSTEMS: dict[str, Callable[[_Round, Mapping[str, Any], float], None]] = {
+SYSTEMS: dict[str, Callable[[_Round, Mapping[str, Any], float, str], None]] = {
     "prometheus": _prometheus,
     "alertmanager": _alertmanager,
 }
 NAMES: dict[str, tuple[str, ...]] = {
-    "prometheus": (*STATUS, *(f"query:{name}" for name in QUERIES), "clock", "anonymous"),
+    "prometheus": ("labels", *STATUS, *(f"query:{name}" for name in QUERIES), "clock", "anonymous"),
     "alertmanager": (*QUESTIONS, "anonymous"),
 }
 """The facts of each system."""
 
 
-def ask(name: str, where: Endpoint, settings: Mapping[str, Any], keeper: Keeper, *, now: float) -> None:
-    """Ask one system everything and keep the answers as facts."""
+def ask(
+    name: str, where: Endpoint, settings: Mapping[str, Any], keeper: Keeper, *, environment: str, now: float
+) -> None:
+    """Ask one system everything and keep the answers as facts; of another environment's system none counts."""
     with Client(where) as client:
         round_ = _Round(keeper, client)
-        SYSTEMS[name](round_, settings, now)
+        SYSTEMS[name](round_, settings, now, environment)
         round_.anonymous(_ANONYMOUS[name])

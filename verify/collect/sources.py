@@ -71,7 +71,7 @@ def collect(environment: Environment, evidence: Evidence, *, now: Callable[[], f
     ]
     for name in SYSTEMS:
         kept = keeper(name, name)
-        jobs.append(_Job(name, kept, NAMES[name], _system(name, where.get(name), sources.get(name), kept, now)))
+        jobs.append(_Job(name, kept, NAMES[name], _system(environment, name, where.get(name), kept, now)))
     for row in environment.variables.get("verify_repositories") or []:
         kept = keeper(f"repository:{row['name']}", "git")
         jobs.append(_Job(f"repository {row['name']}", kept, REPOSITORY, _repository(environment, row, kept, now)))
@@ -185,18 +185,15 @@ def _packs(environment: Environment, keeper: Keeper) -> None:
 
 
 def _system(
-    name: str,
-    where: Endpoint | None,
-    settings: Mapping[str, Any] | None,
-    keeper: Keeper,
-    now: Callable[[], float],
+    environment: Environment, name: str, where: Endpoint | None, keeper: Keeper, now: Callable[[], float]
 ) -> Callable[[], None]:
     def job() -> None:
-        if where is None or settings is None:
+        if where is None:
             told = f"The environment declares no verify_sources.{name}."
             keeper.missing(NAMES[name], told, command=f"verify_sources.{name}")
             return
-        ask(name, where, settings, keeper, now=now())
+        settings = environment.variables["verify_sources"][name]
+        ask(name, where, settings, keeper, environment=environment.name, now=now())
 
     return job
 

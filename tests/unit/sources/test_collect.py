@@ -134,7 +134,11 @@ def test_no_seal_is_trusted_without_a_list_of_signers(tmp_path: Path) -> None:
 # Systems.
 
 
-def as_prometheus(played: Played, path: str, _query: dict[str, str], *, ahead: float = 0.0) -> None:
+OURS = "global:\n  scrape_interval: 15s\n  external_labels:\n    environment: production\n"
+"""The configuration of a Prometheus that belongs to the environment which these tests collect."""
+
+
+def as_prometheus(played: Played, path: str, _query: dict[str, str], *, ahead: float = 0.0, config: str = OURS) -> None:
     """Answer as a Prometheus without any data, whose clock is ahead by so many seconds."""
     kind = "matrix" if path.endswith("query_range") else "vector"
     data: Any = {"resultType": kind, "result": []}
@@ -142,7 +146,7 @@ def as_prometheus(played: Played, path: str, _query: dict[str, str], *, ahead: f
         keys = ("version", "startTime", "reloadConfigSuccess", "lastConfigTime", "corruptionCount", "storageRetention")
         more = ("web.enable-admin-api", "storage.tsdb.retention.time", "headStats")
         lists = ("activeTargets", "groups", "alerts", "activeAlertmanagers")
-        data = {**dict.fromkeys((*keys, *more), "x"), **{key: [] for key in lists}}
+        data = {**dict.fromkeys((*keys, *more), "x"), **{key: [] for key in lists}, "yaml": config}
     played.say({"status": "success", "data": data}, Date=email.utils.formatdate(time.time() + ahead, usegmt=True))
 
 
@@ -176,7 +180,7 @@ def test_a_system_that_answers(server: Server, declared: dict[str, Any]) -> None
         ({"body": b"<html>Sign in</html>"}, "not JSON or was cut short"),
         ({"body": b"{}", "status": 401}, "renew the password or token"),
         ({"body": b"{}", "status": 302}, "sends us elsewhere"),
-        ({"body": b'{"status": "success", "data": {}}'}, "lacks"),
+        ({"body": b'{"status": "success", "data": {}}'}, "no configuration that can be read"),
         ({"body": b'{"status": "success", "data": {}, "warnings": ["x"]}'}, "is partial"),
         ({"body": b'{"status": "success"', "length": 4000}, "was cut short"),
     ],
@@ -212,10 +216,10 @@ def test_a_system_that_is_silent_is_not_asked_sixty_times(server: Server, declar
 
 
 def test_what_is_refused_for_one_question_is_asked_on(server: Server, declared: dict[str, Any]) -> None:
-    """A proxy that knows no paths of status still answers queries; one query too hard does not end the others."""
+    """A proxy that hides some paths still answers queries; one query too hard does not end the others."""
 
     def answering(played: Played, path: str, query: dict[str, str]) -> None:
-        if "/status/" in path:
+        if "/status/" in path and not path.endswith("config"):
             played.send(b"not found", 404)
         elif query.get("query", "").startswith("up"):
             played.say({"status": "error", "errorType": "timeout", "error": "too hard"}, 503)
@@ -226,6 +230,73 @@ def test_what_is_refused_for_one_question_is_asked_on(server: Server, declared: 
     evidence = collected(**declared)
     wrong = {one.name for one in evidence if one.subject == "prometheus" and one.error}
     assert wrong == {"buildinfo", "runtimeinfo", "flags", "tsdb", "query:up"}
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        (OURS.replace("production", "staging"), ("belongs to staging", "not to production", "prometheus.url")),
+        ("global:\n  scrape_interval: 15s\n", ("does not say that it belongs to production", "set global.external")),
+        ("global:\n  external_labels: {region: eu}\n", ("does not say that it belongs to production",)),
+        ("", ("holds no configuration",)),
+        ("global: [", ("holds no configuration",)),
+    ],
+)
+def test_a_prometheus_of_another_environment_is_no_evidence(
+    server: Server, declared: dict[str, Any], config: str, told: tuple[str, ...]
+) -> None:
+    """A wrong address may answer with somebody else's good health."""
+    server.answers(lambda played, path, query: as_prometheus(played, path, query, config=config))
+    evidence = collected(**declared)
+    for name in NAMES["prometheus"]:
+        if name != "clock":
+            assert all(piece in str(fact(evidence, "prometheus", name).error) for piece in told), name
+    with pytest.raises(NoEvidence, match=r"production|configuration"):
+        metrics(estate(evidence, **declared)).vector("up")
+    assert [path for path, _query, _headers in server.asked] == ["/api/v1/status/config"]
+
+
+def test_whose_prometheus_it_is_costs_one_question_and_keeps_no_configuration(
+    server: Server, declared: dict[str, Any]
+) -> None:
+    server.answers(lambda played, path, query: as_prometheus(played, path, query, config=OURS + "remote_write: []\n"))
+    evidence = collected(**declared)
+    assert body(evidence, "prometheus", "labels") == {"environment": "production"}
+    assert [path for path, _query, _headers in server.asked].count("/api/v1/status/config") == 1
+
+
+def held(**labels: str) -> dict[str, Any]:
+    """Return an alert that Alertmanager holds."""
+    status = {"state": "active", "silencedBy": [], "inhibitedBy": [], "mutedBy": []}
+    about = dict.fromkeys(("annotations", "startsAt", "updatedAt", "endsAt", "fingerprint", "receivers"), "x")
+    return {**about, "labels": {"alertname": "Watchdog", **labels}, "status": status}
+
+
+def as_alertmanager(played: Played, path: str, alerts: list[dict[str, Any]]) -> None:
+    """Answer as an Alertmanager that holds these alerts."""
+    status = {"cluster": {}, "versionInfo": {"version": "x"}, "config": {"original": ""}, "uptime": "x"}
+    played.say({"/api/v2/alerts": alerts, "/api/v2/status": status}.get(path, []))
+
+
+@pytest.mark.parametrize(
+    ("alerts", "told"),
+    [
+        ([held(environment="staging")], "only alerts of staging, and none of production: correct verify_sources"),
+        ([held()], "no alerts that say of which environment they are, and none of production"),
+        ([], "no alerts that say of which environment they are, and none of production"),
+        ([held(environment="staging"), held(environment="production")], ""),
+    ],
+)
+def test_an_alertmanager_of_another_environment_is_no_evidence(
+    server: Server, alerts: list[dict[str, Any]], told: str
+) -> None:
+    """Whose it is shows in the dead-man's switch, which always fires. Several environments may share one."""
+    server.answers(lambda played, path, _query: as_alertmanager(played, path, alerts))
+    evidence = collected(verify_sources={"alertmanager": {"url": f"http://127.0.0.1:{server.port}"}})
+    for name in NAMES["alertmanager"]:
+        found = fact(evidence, "alertmanager", name)
+        assert (told in str(found.error)) if told else found.error is None, name
+    assert len(server.asked) == (1 if told else len(NAMES["alertmanager"]))
 
 
 @pytest.mark.parametrize("ahead", [-DAY, DAY])

@@ -55,6 +55,7 @@ API: dict[str, tuple[set[str], set[str], set[str]]] = {
             *("corruptionCount", "goroutineCount", "GOMAXPROCS", "GOMEMLIMIT", "GOGC", "GODEBUG", "storageRetention"),
         },
     ),
+    "/api/v1/status/config": (set(), set(), {"yaml"}),
     "/api/v1/status/buildinfo": (
         set(),
         set(),
@@ -102,6 +103,14 @@ def test_what_is_asked_of_prometheus_is_in_its_description(name: str) -> None:
     assert {key for key, _value in query} <= allowed
     assert required == set()
     assert set(keys) <= (answered or set(FLAGS))
+
+
+def test_whose_it_is_is_asked_as_described(server: Server) -> None:
+    play(server, {"yaml": "global:\n  external_labels:\n    environment: '7'\n"})
+    assert prometheus(server).labels("7") == {"environment": "7"}
+    ((path, query, _headers),) = server.asked
+    assert API[path][2] == {"yaml"}
+    assert query == {}
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
