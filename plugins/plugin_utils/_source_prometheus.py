@@ -24,6 +24,8 @@ __all__ = ["CONFIG", "ENVIRONMENT", "STATUS", "Prometheus", "condensed"]
 
 MOST_POINTS = 10_000
 MOST_SKEW_S = 60.0
+# The configuration of a large estate has tens of thousands of lines.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 CONFIG = "/api/v1/status/config"
 ENVIRONMENT = "environment"
 """The external label by which a Prometheus, and every alert that it sends, says to which environment it belongs."""
@@ -68,7 +70,8 @@ class Prometheus:
         """
         data = self._data(CONFIG, ())
         try:
-            found = (yaml.safe_load(data["yaml"]).get("global") or {}).get("external_labels") or {}
+            loaded = yaml.load(data["yaml"], Loader=_LOADER)  # noqa: S506 - a safe loader
+            found = (loaded.get("global") or {}).get("external_labels") or {}
             said = found.get(ENVIRONMENT)
         except (yaml.YAMLError, LookupError, TypeError, AttributeError) as exc:
             raise OpsError(f"Prometheus' answer to {CONFIG} holds no configuration that can be read.") from exc
