@@ -107,8 +107,8 @@ def building_gets_faster(pipeline: Any, estate: Any, bounds: Any) -> Iterator[Sa
 def deploying_gets_faster(service: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """Compare the median time of the service's successful deployments over the last 90 days with that of the 90 before.
 
-    A service that is not deployed by itself says so (``deployed: false``). The register has to agree: a deployment of it
-    on record, of whatever outcome, belies the declaration.
+    A service that is not deployed by itself says so (``deployed: false``). The register has to agree: a deployment of
+    it on record, of whatever outcome, belies the declaration.
     """
     own = [one for one in register(estate, "deployment") if one.service == service.name]
     if service.get("deployed") is False:

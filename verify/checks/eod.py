@@ -77,7 +77,8 @@ def the_evening_backup_was_done_in_time(asset: Any, estate: Any, bounds: Any) ->
     """Take the last working day whose close of business is past: a backup of the asset began in that evening's window,
     ended without error before the window closed, and its integrity was checked.
 
-    No declaration lets an asset off: one that takes no backup in the evening needs a waiver, with an approver and an end.
+    No declaration lets an asset off: one that takes no backup in the evening needs a waiver, with an approver and an
+    end.
     """
     opened, due = _evening(estate, bounds)
     if asset.backups and all(one.started > due for one in asset.backups):
