@@ -277,6 +277,28 @@ def content_differs(world: World) -> None:
     alter(world, "restore_test", "RT-files-lb1", MACHINES, result="differs")
 
 
+@breaker(
+    "INFRA-06", "a check of the content differed, and the record calls itself verified", also={"CORE-06": SAME_TEST}
+)
+def one_check_differs(world: World) -> None:
+    checks = [{"name": "files", "expected": "equal", "observed": "equal", "result": "verified"}]
+    checks.append({"name": "checksums", "expected": "equal", "observed": "3 differ", "result": "differs"})
+    alter(world, "restore_test", "RT-files-lb1", MACHINES, checks=checks)
+
+
+@breaker("INFRA-06", "files were restored on the host on which they lie anyway")
+def no_scratch_host(world: World) -> None:
+    alter(world, "restore_test", "RT-files-lb1", MACHINES, host="lb1")
+
+
+@breaker("INFRA-06", "no backup from before the test is kept, so nothing says which was the newest")
+def nothing_to_compare(world: World) -> None:
+    def change(body: Any) -> None:
+        body["snapshots"] = [one for one in body["snapshots"] if one["time"] > at(2 * DAY)]
+
+    world.change("lb1", "file_backup_snapshots", change)
+
+
 @breaker("INFRA-06", "an older backup was restored than the newest one")
 def older_backup(world: World) -> None:
     alter(world, "restore_test", "RT-files-lb1", MACHINES, backup={"label": "0ld0ld00", "source": "repo1"})

@@ -10,6 +10,7 @@ from typing import Any
 
 from verify.engine.control import Said, control, expect, not_applicable, unknown
 from verify.facts.alerts import alerts
+from verify.facts.backups import proved
 from verify.facts.documents import playbooks, runbooks
 from verify.facts.foresight import certificate_horizon_s, disk_horizon_s, failovers, newest, passed, watches_lag
 from verify.facts.metrics import metrics
@@ -163,7 +164,7 @@ def healing_is_tried(estate: Any, bounds: Any) -> Iterator[Said]:
 
 
 def _restore_tests(estate: Any) -> list[Any]:
-    return [row for row in everything(estate, "restore_test") if row.result == "verified"]
+    return [row for row in everything(estate, "restore_test") if proved(row)]
 
 
 def _ended(estate: Any, *what: str) -> list[float]:

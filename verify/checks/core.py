@@ -10,6 +10,7 @@ from typing import Any
 
 from verify.engine.control import Said, control, expect, not_applicable
 from verify.facts.alerts import alerts
+from verify.facts.backups import proved
 from verify.facts.baseline import judged_rules
 from verify.facts.findings import each_image, young_scan
 from verify.facts.metrics import metrics
@@ -251,4 +252,4 @@ def the_asset_is_protected_and_restorable(asset: Any, estate: Any, bounds: Any) 
         age = estate.now - test.ended
         claim = f"the restore test of {asset.name} is younger than {span(bounds.restore_max_age_s)}"
         yield expect(age <= bounds.restore_max_age_s, claim, observed=age, expected=bounds.restore_max_age_s)
-        yield expect(test.result == "verified", f"the restore test of {asset.name} passed", observed=test.result)
+        yield expect(proved(test), f"the restore test of {asset.name} passed", observed=test.result)

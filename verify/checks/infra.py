@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from verify.engine.control import Said, control, expect, not_applicable, unknown
+from verify.engine.control import Said, control, expect, unknown
 from verify.facts import inventory_page
+from verify.facts.backups import differing, proved
 from verify.facts.costs import costs
 from verify.facts.metrics import metrics
 from verify.facts.patching import no_old_process, no_overdue_reboot, no_overdue_update, searched
@@ -193,7 +194,8 @@ def the_newest_backup_was_restored(asset: Any, estate: Any, bounds: Any) -> Iter
     """Look for the restore test of the asset's data: a scratch host took a backup in within the bound, and each check
     of its content there ended as expected.
 
-    A test is of the newest backup when no backup that could have been taken was newer as the test began.
+    A test is of the newest backup when no backup that could have been taken was newer as the test began; where none of
+    that time is kept, nobody can tell. A host on which the files lie anyway is no scratch host for them.
     """
     test = asset.last_restore_test
     yield expect(test is not None, f"a restore of {asset.name} was tested", observed=len(asset.restore_tests))
@@ -207,15 +209,18 @@ def the_newest_backup_was_restored(asset: Any, estate: Any, bounds: Any) -> Iter
         expected=bounds.restore_max_age_s,
     )
     yield expect(
-        test.result == "verified" and test.checks,
-        f"the content of {asset.name} was checked after its restore on {test.host}",
-        observed={"result": test.result, "checks": len(test.checks)},
-        expected="verified",
+        proved(test),
+        f"each of {len(test.checks)} checks of {asset.name} after its restore on {test.host} ended as expected",
+        observed={"result": test.result, "checks": len(test.checks), "differ": differing(test)},
+        expected="verified, by 1 check or more",
     )
+    if asset.get("source") == "restic":
+        claim = f"the files of {asset.name} were restored to another host than theirs"
+        yield expect(test.host != asset.get("host"), claim, observed=test.host)
     then = [one for one in asset.backups if one.ok and one.stopped <= test.started]
     newest = max(then, key=lambda one: one.stopped, default=None)
     if newest is None:
-        yield not_applicable(f"backups of {asset.name} from before the test are no longer kept")
+        yield unknown(f"No backup of {asset.name} from before its test is kept, so nobody knows which was the newest.")
         return
     yield expect(
         test.backup.label == newest.label,

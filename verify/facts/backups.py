@@ -26,7 +26,7 @@ from verify.facts.instants import DAY_S, epoch
 from verify.facts.metrics import metrics
 from verify.facts.records import Record, everything
 
-__all__ = ["Asset", "Backup", "DayOfBackup", "Repository", "parse_restic"]
+__all__ = ["Asset", "Backup", "DayOfBackup", "Repository", "differing", "parse_restic", "proved"]
 
 _PROVED = "verified"
 
@@ -121,7 +121,7 @@ class Asset(View, kind="asset"):
         return any(_proves(row, backup) for row in self._proofs()) or self._checked_by_program(backup)
 
     def _proofs(self) -> list[Record]:
-        return [row for kind in ("backup", "restore_test") for row in self.records(kind) if row.result == _PROVED]
+        return [row for kind in ("backup", "restore_test") for row in self.records(kind) if proved(row)]
 
     def _checked_by_program(self, backup: Backup) -> bool:
         return self.get("source") == "restic" and any(
@@ -137,13 +137,13 @@ class Asset(View, kind="asset"):
         """
         good = [one for one in self.backups if one.ok]
         taken = self.records("backup")
-        recorded = [float(row.ended) for row in taken if row.result == _PROVED]
+        recorded = [float(row.ended) for row in taken if proved(row)]
         measured = self._measured()
         ends = [one.stopped for one in good] + recorded + [success for success, _seen in measured]
         proofs = self._proofs()
-        proved = recorded + [one.stopped for one in good if any(_proves(row, one) for row in proofs)]
+        proven = recorded + [one.stopped for one in good if any(_proves(row, one) for row in proofs)]
         if self.get("source") == "restic":
-            proved += self._successes()
+            proven += self._successes()
         looked = [float(row.ended) for row in taken] + [seen for _success, seen in measured]
         known_since = min([*ends, *looked], default=None)
         rows = []
@@ -154,7 +154,7 @@ class Asset(View, kind="asset"):
             known = known_since is not None and first >= known_since - DAY_S
             day = f"{datetime.fromtimestamp(last, tz=UTC):%Y-%m-%d}"
             succeeded = True if within else False if known else None
-            rows.append(DayOfBackup(day, succeeded, any(first < end <= last for end in proved)))
+            rows.append(DayOfBackup(day, succeeded, any(first < end <= last for end in proven)))
         return rows
 
     def _measured(self) -> list[tuple[float, float]]:
@@ -180,6 +180,17 @@ class Asset(View, kind="asset"):
             )
             if mine:
                 yield from ((value, at) for at, value in one.points)
+
+
+def differing(record: Record) -> list[str]:
+    """Return the checks of a backup or restore test that did not end as expected, by name."""
+    return [str(check.name) for check in record.checks if check.result != _PROVED]
+
+
+def proved(record: Record) -> bool:
+    """Return whether a backup or restore test was verified: by its own word, and by each of its checks, of which there
+    is at least one."""
+    return bool(record.result == _PROVED and record.checks and not differing(record))
 
 
 def _proves(record: Record, backup: Backup) -> bool:

@@ -179,13 +179,16 @@ def asset(world: World, **about: Any) -> Asset:
     return Asset(world.estate, Declared("asset", about.get("name", ASSET["name"]), {**ASSET, **about}))
 
 
+CHECK = {"name": "audit", "expected": "no finding", "observed": "no finding", "result": "verified"}
+
+
 def proof(kind: str, ended: float, label: str, **more: Any) -> dict[str, Any]:
     return {
         "schema": f"ccobservatory.ops/{kind}/1",
         "type": kind,
         "asset": "database main",
         "backup": {"label": label, "source": "repo1"},
-        "checks": [],
+        "checks": [CHECK],
         "result": "verified",
         "host": "repo1",
         "started": at(ended + 30),
@@ -240,8 +243,9 @@ def test_what_proves_a_backup() -> None:
     # An audit of the whole repository reads every backup that it keeps.
     world.add("backup", proof("backup", 500, "C"), subject="runs")
     assert [asset(world).verified(one) for one in (first, second)] == [True, True]
-    world.add("backup", proof("backup", 500, "A", result="differs"), subject="runs")
-    assert not asset(world).verified(first)
+    for told in ({"result": "differs"}, {"checks": []}, {"checks": [CHECK, {**CHECK, "result": "differs"}]}):
+        world.add("backup", proof("backup", 500, "A", **told), subject="runs")
+        assert not asset(world).verified(first)
     assert asset(world).last_restore_test is not None
 
 
