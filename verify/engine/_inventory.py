@@ -68,6 +68,7 @@ class Reader:
         HostVars(self.inventory, self.manager, self.loader)  # makes hostvars known to templates
         self.folder = os.path.dirname(os.path.abspath(source))
         self.secrets: set[str] = set()
+        self.named: dict[str, str] = {}
         self._seen: dict[int, Any] = {}
         self._estate: dict[str, Any] = {}
 
@@ -80,6 +81,8 @@ class Reader:
         templar = Templar(loader=self.loader, variables=whole)
         found = {}
         for name in sorted(whole):
+            if name.startswith("verify_"):
+                self.named.setdefault(name, "all hosts" if estate else host.name)
             if SECRET.search(name):
                 self._keep_secret(templar, whole[name])
             if WANTED.match(name) and (estate or not self._said(name, whole[name])):
@@ -152,6 +155,7 @@ class Reader:
             "hosts": {host.name: self.variables(host) for host in chosen},
             "excluded": out,
             "variables": environment,
+            "named": self.named,
             "secrets": sorted(self.secrets),
         }
 

@@ -64,6 +64,7 @@ SCHEMA: dict[str, Any] = {
         "verify_concurrency": {"type": "integer", "minimum": 1, "maximum": 512},
         "verify_host_deadline_s": {"type": "number", "exclusiveMinimum": 0},
         "verify_certificates": {"type": "array", "items": _TEXT},
+        "verify_central_logs": {"type": "array", "items": _TEXT},
         "verify_empty": {"type": "object", "additionalProperties": {"type": "string", "minLength": 10}},
         "verify_bounds": {"type": "object", "additionalProperties": _MAP},
         "verify_sources": {"type": "object", "additionalProperties": _MAP},
@@ -81,6 +82,11 @@ SCHEMA: dict[str, Any] = {
         },
         "verify_attestations_dir": _TEXT,
         "verify_allowed_signers": _TEXT,
+        "verify_signing_key": _TEXT,
+        "verify_signing_principal": _TEXT,
+        # What it holds is checked where people are told.
+        "verify_notices": True,
+        "verify_extra_variables": {"type": "array", "items": {"type": "string", "pattern": "^verify_"}},
         "verify_ledger_url": _TEXT,
         "verify_ledger_keep_days": {"type": "number", "minimum": 90},
         "verify_flapping": {

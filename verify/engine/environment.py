@@ -19,6 +19,7 @@ from typing import Any
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from verify.engine.declared import Declared, Environment, check_variables
 from verify.engine.declared_sets import NAMING_HOSTS
+from verify.engine.known import EXTRA, refuse_unknown
 
 __all__ = ["find_inventory", "from_inventory", "load"]
 
@@ -60,6 +61,7 @@ def load(name: str, *, limit: str = "", cwd: Path | None = None) -> Environment:
     if name != declared and not name.startswith(f"{declared}-"):
         raise OpsError(f"{source} calls itself {declared!r}, but {name!r} was asked for; this is another environment.")
     check_variables(found["variables"], where=str(source))
+    refuse_unknown(found["named"], found["variables"].get(EXTRA) or (), source)
     return from_inventory(found, name=str(declared), source=source)
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from verify.engine.environment import find_inventory, load
+from verify.engine.environment import ROOT, find_inventory, load
+from verify.engine.known import names
 
 HOSTS = """
 all:
@@ -111,6 +113,43 @@ def test_bad_input_is_refused_in_one_sentence(tmp_path: Path, over: dict[str, An
     assert told in caught.value.message
     assert "\n" not in caught.value.message
     assert "S3cretWord" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("over", "hosts", "told"),
+    [
+        ({"verify_prometheus_ulr": "x"}, HOSTS, r"all\.yml: verify_prometheus_ulr, set for all hosts, is no variable"),
+        ({"verify_sevices": "[]"}, HOSTS, "was verify_services meant"),
+        ({"verify_access_usr": "x"}, HOSTS, "was verify_access_user meant"),
+        ({"verify_daily_shedule": "x"}, HOSTS, "was verify_daily_schedule meant"),
+        ({}, HOSTS.replace("192.0.2.32", "192.0.2.32, verify_usr: x"), r"hosts\.yml: verify_usr, set for db2"),
+        ({"verify_our_rack": "x", "verify_extra_variables": "[verify_our_rak]"}, HOSTS, "was verify_our_rak meant"),
+        ({"verify_extra_variables": "[our_rack]"}, HOSTS, r"verify_extra_variables\.0"),
+    ],
+)
+def test_a_name_that_nobody_reads_is_refused(tmp_path: Path, over: dict[str, Any], hosts: str, told: str) -> None:
+    """What is mistyped would be ignored, and the morning would not see what it was told to look at."""
+    with pytest.raises(OpsError, match=told) as caught:
+        load("prod", cwd=make(tmp_path, hosts=hosts, **over))
+    assert "\n" not in caught.value.message
+
+
+def test_names_of_the_roles_and_ones_own_are_known(tmp_path: Path) -> None:
+    own = {"verify_our_rack": "x", "verify_extra_variables": "[verify_our_rack]"}
+    found = load("prod", cwd=make(tmp_path, **own, verify_access_user="verify", verify_daily_forks="8"))
+    assert found.variables["verify_our_rack"] == "x"
+
+
+def test_every_name_that_the_code_reads_is_known() -> None:
+    read = re.compile(r"""(?:declared\(|variables\[|\.get\(|\.path\(|_path\(\w+, |Listed\()["'](verify_[a-z_]+)["']""")
+    found = {
+        name
+        for folder in ("verify", "plugins")
+        for path in (ROOT / folder).rglob("*.py")
+        for name in read.findall(path.read_text(encoding="utf-8"))
+    }
+    assert len(found) > 30
+    assert sorted(found - names()) == []
 
 
 def test_an_unknown_environment_names_those_that_exist(tmp_path: Path) -> None:
