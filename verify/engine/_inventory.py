@@ -154,6 +154,7 @@ class Reader:
             },
             "hosts": {host.name: self.variables(host) for host in chosen},
             "excluded": out,
+            "scope": in_scope,
             "variables": environment,
             "named": self.named,
             "secrets": sorted(self.secrets),

@@ -159,7 +159,8 @@ class Environment:
     """One environment: name, where its inventory lies and its digest, hosts in scope, groups, and its variables.
 
     ``variables`` are those of the group ``all``, templated; ``excluded`` are hosts of the inventory that are out of
-    scope, with the reason; ``secrets`` are values that no evidence may hold, and never leave this process.
+    scope, with the reason; ``scope`` names the hosts in scope before a limit (those of ``hosts`` when it is empty);
+    ``secrets`` are values that no evidence may hold, and never leave this process.
     """
 
     name: str
@@ -170,6 +171,7 @@ class Environment:
     variables: Mapping[str, Any]
     excluded: Mapping[str, str] = field(default_factory=dict)
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    scope: Sequence[str] = ()
 
     def path(self, variable: str) -> Path | None:
         """Return the path that a variable names, relative to the inventory's folder; None when it is not set."""

@@ -82,6 +82,7 @@ def from_inventory(found: Mapping[str, Any], *, name: str, source: Path) -> Envi
         variables=found["variables"],
         excluded=found["excluded"],
         secrets=frozenset(found["secrets"]),
+        scope=tuple(found["scope"]),
     )
 
 

@@ -30,6 +30,7 @@ MAX_DAYS = {"critical": 14, "high": 30, "medium": 90, "low": 180}
 _TEXTS = ("id", "item", "reason", "compensating_control", "owner", "requester", "approver", "ticket")
 _INSTANTS = ("approved_on", "expires_on")
 _KEYS = (*_TEXTS, *_INSTANTS, "subjects")
+_EVERYTHING = ("*", "all")
 _ZULU = re.compile(r"(Z|[+-]00:?00)$")
 
 
@@ -122,6 +123,8 @@ class _Reader:
             )
         known = self._known(str(kind))
         for name in names:
+            if name in _EVERYTHING and name not in known:
+                raise OpsError(f"{where}: subjects: a waiver for every {kind} is none; name each that was approved.")
             if name not in known:
                 raise OpsError(f"{where}: subjects: there is no {kind} {name!r}{_nearest(str(name), known)}.")
         return str(kind), tuple(map(str, names)), ""
@@ -134,6 +137,11 @@ class _Reader:
         if not members:
             nearest = _nearest(str(group), self.environment.groups)
             raise OpsError(f"{where}: subjects: the inventory has no group {group!r} with hosts in it{nearest}.")
+        if set(members) >= set(self.environment.scope or self.environment.hosts):
+            raise OpsError(
+                f"{where}: subjects: the group {group!r} holds every host of {self.environment.name}, so nothing would "
+                "be left to judge, and a new host would be excused by nobody; name the hosts that were approved."
+            )
         return "host", tuple(members), str(group)
 
     def _known(self, kind: str) -> set[str]:

@@ -67,6 +67,7 @@ def test_a_limit_is_a_pattern_of_ansible(tmp_path: Path, limit: str, hosts: list
     assert list(found.hosts) == hosts
     assert all(reason for reason in found.excluded.values())
     assert set(found.hosts) | set(found.excluded) == {"db1", "db2", "lb1", "old1"}
+    assert sorted(found.scope) == ["db1", "db2", "lb1"]
 
 
 def test_vault_is_opened_and_its_secrets_stay_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

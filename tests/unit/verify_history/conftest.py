@@ -42,7 +42,7 @@ def environment() -> Environment:
         inventory="inventories/test/hosts.yml",
         inventory_digest="1" * 64,
         hosts={name: Declared("host", name, {"ansible_host": f"127.0.0.{n}"}) for n, name in enumerate(HOSTS, 1)},
-        groups={"all": HOSTS, "web": ("web1", "web2"), "db": ("db1", "db2")},
+        groups={"all": (*HOSTS, "old1"), "managed": HOSTS, "web": ("web1", "web2"), "db": ("db1", "db2")},
         variables={"verify_services": [{"name": "api"}, {"name": "admin"}]},
         excluded={"old1": "not matched by verify_hosts (all:!old1)"},
     )

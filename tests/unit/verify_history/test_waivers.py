@@ -86,6 +86,15 @@ def test_a_group_stands_for_its_hosts(read: Load) -> None:
     assert (found.kind, found.names, found.group) == ("host", ("web1", "web2"), "web")
 
 
+def test_a_limit_makes_no_group_a_blanket(read: Load, environment: Environment) -> None:
+    hosts = {name: environment.hosts[name] for name in ("web1", "web2")}
+    limited = dataclasses.replace(environment, hosts=hosts, scope=tuple(environment.hosts))
+    (found,) = read({**ROW, "subjects": {"group": "web"}}, env=limited)
+    assert found.names == ("web1", "web2")
+    with pytest.raises(OpsError, match="holds every host"):
+        read({**ROW, "subjects": {"group": "managed"}}, env=limited)
+
+
 def test_a_host_out_of_scope_can_be_named(read: Load) -> None:
     assert read({**ROW, "subjects": {"kind": "host", "names": ["old1"]}})[0].names == ("old1",)
 
@@ -101,6 +110,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"subjects": {"kind": "host", "names": ["web7"]}}, "there is no host 'web7'; was web"),
     ({"subjects": {"kind": "service", "names": ["api"]}}, "INFRA-02 is about host, not about service"),
     ({"subjects": {"group": "webs"}}, "no group 'webs' with hosts in it; was web meant"),
+    ({"subjects": {"group": "all"}}, "the group 'all' holds every host of test, so nothing would be left to judge"),
+    ({"subjects": {"group": "managed"}}, "the group 'managed' holds every host of test"),
+    ({"subjects": {"kind": "host", "names": ["*"]}}, "a waiver for every host is none; name each"),
+    ({"subjects": {"kind": "host", "names": ["all"]}}, "a waiver for every host is none; name each"),
+    ({"subjects": {"group": "*"}}, "no group '*' with hosts in it"),
     ({"subjects": {"group": "web", "names": ["web1"]}}, "a group is one of hosts and goes without names"),
     ({"subjects": {"kind": "host", "names": []}}, "names a list that names each once"),
     ({"subjects": {"kind": "host", "names": ["web1", "web1"]}}, "names a list that names each once"),
