@@ -83,6 +83,8 @@ def deployment_of_today(world: World, **keys: Any) -> None:
     ago = 20 * HOUR
     times = {"started": at(ago), "ended": at(ago - 4 * MINUTE), "at": at(ago - 4 * MINUTE)}
     alter(world, "deployment", "DEP-1", MACHINES, **{**times, **keys})
+    done = {"planned_start": at(ago), "planned_end": at(ago - HOUR), "at": at(ago - 10 * MINUTE)}
+    alter(world, "change", "CHG-1", **{**times, **done})
     alter(world, "deployment", "STG-1", MACHINES, started=at(ago + 3 * HOUR), ended=at(ago + 2 * HOUR))
 
 

@@ -128,7 +128,8 @@ def the_drill_is_old(world: World) -> None:
     "what playbooks leave cannot be read",
     also=others("DR-01", "its evidence lies in the same packs")
     | DRILLED
-    | {"IAC-01.applied": "the packs say from which tree they ran", "TEAM-03": "the packs say who led a drill"},
+    | {"IAC-01.applied": "the packs say from which tree they ran", "TEAM-03": "the packs say who led a drill"}
+    | {"MONITORING-05": "the packs say what was recovered"},
 )
 def packs_are_unreadable(world: World) -> None:
     world.lose("runs", "packs", "The seal of a pack cannot be checked: the verifier failed.")

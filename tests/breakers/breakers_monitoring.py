@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from typing import Any
 
 from _world import DAY, HOUR, MINUTE, NOW, World, breaker
@@ -12,6 +13,8 @@ from breakers_morning import answer, fire, sample
 from golden_logs import STORE, newest
 from golden_prometheus import ALERTS_WATCHED, PROBE
 from golden_records import MACHINES, add, alter, at, drop
+
+from ansible_collections.ccobservatory.ops.plugins.module_utils import _utc
 
 LOGS = "it reads the same central logs"
 
@@ -151,6 +154,34 @@ def unwritten(world: World) -> None:
 @breaker("MONITORING-05", "the change of a deployment was written down three days later")
 def late_change(world: World) -> None:
     alter(world, "change", "CHG-8", at=at(NOW - NOW + 9 * DAY))
+
+
+def of_the_deployment(world: World) -> dict[str, Any]:
+    """Return the change of a deployment of last month."""
+    rows = json.loads(world.body("records", "change"))["records"]
+    found: dict[str, Any] = next(row["record"] for row in rows if row["record"]["id"] == "CHG-8")
+    return found
+
+
+@breaker("MONITORING-05", "the change of a deployment was not touched since it was planned, and calls itself done")
+def only_planned(world: World) -> None:
+    alter(world, "change", "CHG-8", at=of_the_deployment(world)["submitted"])
+
+
+@breaker("MONITORING-05", "the change of a deployment was brought up to date on the next day")
+def next_day(world: World) -> None:
+    ended = _utc.parse_iso(of_the_deployment(world)["ended"])
+    alter(world, "change", "CHG-8", at=_utc.iso_ms(ended + datetime.timedelta(hours=23)))
+
+
+@breaker("MONITORING-05", "a deployment names a change of another month")
+def another_change(world: World) -> None:
+    alter(world, "deployment", "DEP-8", MACHINES, change="CHG-5")
+
+
+@breaker("MONITORING-05", "a live drill belongs to no change on record")
+def unwritten_drill(world: World) -> None:
+    drop(world, "change", unless=lambda row: row["id"] != "CHG-D1")
 
 
 @breaker("MONITORING-05", "a host was patched outside of every change")

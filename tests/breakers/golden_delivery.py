@@ -165,6 +165,10 @@ def patches(world: World) -> None:
     approvals = [{"by": "release lead", "role": "release", "at": at(5 * DAY)}]
     row = {**_change(0, 4 * DAY, HOUR), **about, **window, **done, "submitted": at(7 * DAY), "approvals": approvals}
     add(world, "change", {**row, "hosts": list(world.hosts)})
+    times = {"planned_start": "2026-11-20T08:30:00Z", "planned_end": "2026-11-20T10:30:00Z"}
+    times |= {"started": "2026-11-20T09:00:00Z", "ended": "2026-11-20T09:30:00Z", "at": "2026-11-20T10:00:00Z"}
+    drill = {"id": "CHG-D1", "title": "Recovery drill", "services": ["web"], "hosts": ["db1"], "window": None}
+    add(world, "change", {**row, **times, **drill, "submitted": at(12 * DAY)})
     for place, host in enumerate(world.hosts):
         start = 4 * DAY - (6 + 8 * place) * MINUTE
         run = {

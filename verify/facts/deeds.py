@@ -7,16 +7,18 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from verify.engine.estate import Estate
 from verify.facts.records import Record, everything
 from verify.facts.registers import register
+from verify.facts.runs import runs
 
-__all__ = ["Deed", "deeds", "records_of"]
+__all__ = ["SLACK_S", "Deed", "deeds", "records_of"]
 
-_SLACK_S = 900.0
+SLACK_S = 900.0
+"""By how much the clocks and the order of writing of two records of one thing may differ, in seconds."""
 
 
 class Deed(NamedTuple):
@@ -31,9 +33,11 @@ class Deed(NamedTuple):
 
 
 def deeds(estate: Estate, *, since: float) -> list[Deed]:
-    """Return the deployments, patch runs and restores that ended since an instant, the oldest first.
+    """Return the deployments, patch runs, restores and recoveries that ended since an instant, the oldest first.
 
-    Raises `NoEvidence` when deployments are not kept on record.
+    A recovery is a live drill, a disaster in earnest or the return from one; it touches every service. A drill on a
+    copy touches nothing, and a pack whose record cannot be read is the business of INFRA-05. Raises `NoEvidence` when
+    deployments are not kept on record, or drills cannot be read.
     """
     found = [
         Deed(
@@ -48,15 +52,31 @@ def deeds(estate: Estate, *, since: float) -> list[Deed]:
         for one in everything(estate, "patch")
         if one.packages
     ]
+    found += [
+        Deed(f"the restore {one.id} of {one.asset}", one.started, one.ended, frozenset([one.host]), frozenset(), None)
+        for one in everything(estate, "restore")
+    ]
+    services = frozenset(one.name for one in estate.environment.subjects("service"))
+    found += [
+        Deed(f"the {pack.scenario} {pack.name}", pack.started, pack.ended, _fenced(pack.record), services, None)
+        for pack in runs(estate).packs
+        if pack.record and pack.mode == "live" and pack.started is not None and pack.ended is not None
+    ]
     return sorted((deed for deed in found if deed.ended >= since), key=lambda deed: deed.started)
 
 
+def _fenced(record: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(str(row["host"]) for row in record.get("fencing") or () if row.get("host"))
+
+
 def records_of(deed: Deed, changes: Iterable[Record]) -> list[Record]:
-    """Return the changes that a deed names, else those about its hosts or services whose time covers its own."""
-    known = list(changes)
-    if deed.change:
-        return [change for change in known if change.id == deed.change]
-    return [change for change in known if _about(change, deed) and _covers(change, deed)]
+    """Return the changes whose time covers that of a deed: the one that it names, else those about its hosts or
+    services."""
+    return [
+        change
+        for change in changes
+        if _covers(change, deed) and (change.id == deed.change if deed.change else _about(change, deed))
+    ]
 
 
 def _about(change: Record, deed: Deed) -> bool:
@@ -66,4 +86,4 @@ def _about(change: Record, deed: Deed) -> bool:
 def _covers(change: Record, deed: Deed) -> bool:
     start = change.planned_start if change.started is None else change.started
     end = change.planned_end if change.ended is None else change.ended
-    return bool(start - _SLACK_S <= deed.started and deed.ended <= end + _SLACK_S)
+    return bool(start - SLACK_S <= deed.started and deed.ended <= end + SLACK_S)

@@ -130,11 +130,21 @@ def test_deeds_and_the_changes_they_belong_to() -> None:
         {"id": "C3", "services": ["web"], **times, "planned_start": at(9 * DAY), "planned_end": at(8 * DAY)},
         {"id": "C4", "services": [], "hosts": ["db1"], **times, "started": at(3 * HOUR), "ended": at(HOUR)},
     )
+    restore = {"asset": "database", "backup": {"label": "A"}, "checks": [], "result": "verified", "host": "db1"}
+    name = {"schema": "ccobservatory.ops/restore/1", "type": "restore", "id": "R1"}
+    world.add("restore", {**name, **restore, "started": at(2.5 * HOUR), "ended": at(2 * HOUR)}, subject="runs")
+    drill = {"environment": world.estate.name, "started": at(90 * 60), "ended": at(HOUR), "mode": "live"}
+    drill |= {"scenario": {"name": "site_lost"}, "fencing": [{"host": "db1"}]}
+    told: dict[str, Any] = {"intact": True, "faults": []}
+    packs = [{**told, "name": "K1", "record": drill}, {**told, "name": "K2", "record": {**drill, "mode": "copy"}}]
+    world.put("runs", "packs", {"packs": packs})
     done = deeds.deeds(world.estate, since=NOW - 30 * DAY)
     assert [(one.says.split()[-1], [row.id for row in deeds.records_of(one, rows)]) for one in done] == [
         ("2", ["C1"]),
         ("2", ["C2"]),
         ("db1", ["C4"]),
+        ("database", ["C4"]),
+        ("K1", ["C4"]),
     ]
 
 
