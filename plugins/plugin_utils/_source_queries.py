@@ -160,6 +160,13 @@ _SERVICES = [
         "end of the newest backup of files that was checked, day by day",
         *(30 * _DAY, _DAY),
     ),
+    Query(
+        "file_backup_success_hourly",
+        "max_over_time(ops_file_backup_last_success_timestamp_seconds[1h])",
+        "end of each backup of files that was checked, hour by hour",
+        *(7 * _DAY, 3600),
+        condense=True,
+    ),
     Query("backup_status", "ops_backup_status", "what pgBackRest says of the stanza; 0 is well"),
     Query(
         "file_backup_age_s",

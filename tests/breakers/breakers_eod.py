@@ -61,6 +61,21 @@ def late_evening(world: World) -> None:
     world.change("repo1", "pgbackrest_info", change)
 
 
+@breaker("EOD-03", "the audit after the evening backup of the database ended after the window")
+def late_audit(world: World) -> None:
+    label = json.loads(world.body("repo1", "pgbackrest_info"))[0]["backup"][-2]["label"]
+    audit = {"name": "audit", "started": f"{a_day(1)}T17:25:00Z", "ended": f"{a_day(1)}T18:10:00Z", "seconds": 2700.0}
+    alter(world, "backup", f"B-{label}", MACHINES, phases=[audit])
+
+
+@breaker("EOD-03", "nothing says when the evening backup of a host's files was checked")
+def check_of_unknown_time(world: World) -> None:
+    def change(body: Any) -> None:
+        body["result"] = [row for row in body["result"] if row["metric"]["host"] != "mon1"]
+
+    world.change("prometheus", "query:file_backup_success_hourly", change)
+
+
 @breaker("EOD-04", "a change of tomorrow lies in no window")
 def windowless(world: World) -> None:
     alter(world, "window", "WIN-2", start=at(-15 * HOUR), end=at(-16 * HOUR))

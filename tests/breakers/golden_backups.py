@@ -88,7 +88,10 @@ def _proof(kind: str, name: str, asset: str, label: str, ended: float, checks: l
         "host": "repo1",
         "started": at(NOW - ended + 12 * MINUTE),
         "ended": at(NOW - ended),
-        "phases": [{"name": kind, "seconds": 540.0}],
+        "phases": [
+            {"name": kind, "seconds": 540.0},
+            {"name": "audit", "started": at(NOW - ended + 3 * MINUTE), "ended": at(NOW - ended), "seconds": 180.0},
+        ],
     }
 
 
@@ -108,15 +111,20 @@ def files(world: World) -> None:
     """What restic knows of each host's files, the daily proof that it was checked, and the weekly restore tests."""
     end = GRID
     daily = {"query": "", "start": end - 30 * int(DAY), "end": end, "step": int(DAY)}
-    proofs = []
+    hourly = {"query": "", "start": end - 7 * int(DAY), "end": end, "step": int(HOUR)}
+    proofs, checked = [], []
     for asset, host in FILES.items():
         world.set(host, "file_backup_snapshots", _snapshots(host))
         done = [[end - back * DAY, repr(TIMES[0] - back * DAY + 6 * MINUTE)] for back in range(30, -1, -1)]
         proofs.append({"metric": {"host": host, "instance": f"{host}:9100", "job": "node"}, "values": done})
+        ends = [start + 6 * MINUTE for start in starts() if start > end - 7 * DAY]
+        hours = [[int(success // HOUR * HOUR + HOUR), repr(success)] for success in ends]
+        checked.append({"metric": proofs[-1]["metric"], "values": hours})
         name = _snapshots(host)["snapshots"][-5]["short_id"]
         test = _proof("restore_test", f"RT-{asset}", asset, name, NOW - 2 * DAY, ["files", "checksums"])
         add(world, "restore_test", test, subject=MACHINES)
     world.set("prometheus", "query:file_backup_success_daily", {**daily, "result": proofs})
+    world.set("prometheus", "query:file_backup_success_hourly", {**hourly, "result": checked})
     done = [[end - back * DAY, repr(TIMES[0] - back * DAY + 9 * MINUTE)] for back in range(30, -1, -1)]
     metric = {"host": "repo1", "instance": "repo1:9100", "job": "node", "stanza": "main", "type": "any"}
     series = [{"metric": metric, "values": done}]

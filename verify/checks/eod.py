@@ -75,7 +75,7 @@ def closed_incidents_taught_something(estate: Any, bounds: Any) -> Iterator[Said
 @control("EOD-03")
 def the_evening_backup_was_done_in_time(asset: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """Take the last working day whose close of business is past: a backup of the asset began in that evening's window,
-    ended without error before the window closed, and its integrity was checked.
+    ended without error before the window closed, and so did the check of its integrity.
 
     No declaration lets an asset off: one that takes no backup in the evening needs a waiver, with an approver and an
     end.
@@ -99,9 +99,20 @@ def the_evening_backup_was_done_in_time(asset: Any, estate: Any, bounds: Any) ->
             observed=clock(one.stopped),
             expected=clock(due),
         )
-        yield expect(
-            asset.verified(one), f"the evening's backup {one.label} of {asset.name} passed its integrity check"
-        )
+        yield from _checked_in_time(asset, one, due)
+
+
+def _checked_in_time(asset: Any, one: Any, due: float) -> Iterator[Said]:
+    """Claim that the check of a backup ended well before an instant; when it ended has to be on record or measured."""
+    name = f"the evening's backup {one.label} of {asset.name}"
+    proved = asset.verified(one)
+    yield expect(proved, f"{name} passed its integrity check")
+    ended = asset.checked_at(one)
+    if ended is not None:
+        claim = f"the integrity check of {name} ended before its window closed"
+        yield expect(ended <= due, claim, observed=clock(ended), expected=clock(due))
+    elif proved:
+        yield unknown(f"Nothing says when the integrity check of {name} ended.")
 
 
 def _evening(estate: Any, bounds: Any) -> tuple[float, float]:

@@ -128,6 +128,14 @@ class Asset(View, kind="asset"):
             backup.stopped - 60 <= success < backup.stopped + DAY_S for success in self._successes()
         )
 
+    def checked_at(self, backup: Backup) -> float | None:
+        """Return when the first check that proves a backup ended; None when nothing says when."""
+        ends = [_checked(row) for row in self._proofs() if _proves(row, backup)]
+        if self.get("source") == "restic":
+            hourly = (success for success, _seen in self._series("file_backup_success_hourly"))
+            ends += [success for success in hourly if backup.stopped - 60 <= success < backup.stopped + DAY_S]
+        return min((end for end in ends if end is not None), default=None)
+
     def daily(self, days: int) -> list[DayOfBackup]:
         """Return the last so many times 24 hours, the newest first, each named by the day on which it ended.
 
@@ -159,13 +167,13 @@ class Asset(View, kind="asset"):
 
     def _measured(self) -> list[tuple[float, float]]:
         """Return end of the newest backup, and when that was measured, of each day; empty when nothing was measured."""
-        return list(self._series())
+        restic = self.get("source") == "restic"
+        return list(self._series("file_backup_success_daily" if restic else "backup_completed_daily"))
 
     def _successes(self) -> list[float]:
-        return [success for success, _seen in self._series()]
+        return [success for success, _seen in self._series("file_backup_success_daily")]
 
-    def _series(self) -> Iterator[tuple[float, float]]:
-        name = "file_backup_success_daily" if self.get("source") == "restic" else "backup_completed_daily"
+    def _series(self, name: str) -> Iterator[tuple[float, float]]:
         try:
             found = metrics(self.estate)
             series = found.series(name)
@@ -191,6 +199,13 @@ def proved(record: Record) -> bool:
     """Return whether a backup or restore test was verified: by its own word, and by each of its checks, of which there
     is at least one."""
     return bool(record.result == _PROVED and record.checks and not differing(record))
+
+
+def _checked(record: Record) -> float | None:
+    """Return when the check of a record ended: a restore test with itself, a backup with the audit after it."""
+    if record.type == "restore_test":
+        return float(record.ended)
+    return next((phase.ended for phase in reversed(record.phases or ()) if phase.name == "audit"), None)
 
 
 def _proves(record: Record, backup: Backup) -> bool:

@@ -249,6 +249,18 @@ def test_what_proves_a_backup() -> None:
     assert asset(world).last_restore_test is not None
 
 
+def test_when_a_backup_was_checked() -> None:
+    world = World(verify_assets=[ASSET])
+    world.put("repo1", "pgbackrest_info", info(("A", 2 * DAY, False), ("B", 1000, False)))
+    first, second = asset(world).backups
+    assert (asset(world).checked_at(first), asset(world).checked_at(second)) == (None, None)
+    audit = {"name": "audit", "started": at(900), "ended": at(700), "seconds": 200.0}
+    world.add("backup", proof("backup", 1000, "B", phases=[{"name": "backup", "seconds": 9.0}, audit]), subject="runs")
+    assert asset(world).checked_at(second) == pytest.approx(NOW - 700)
+    world.add("restore_test", proof("restore_test", DAY, "A"), subject="runs")
+    assert asset(world).checked_at(first) == pytest.approx(NOW - DAY)
+
+
 def test_the_proof_of_a_full_backup_proves_no_incremental_one() -> None:
     """The label of an incremental backup begins with that of the full one that it rests on."""
     world = World(verify_assets=[ASSET])
