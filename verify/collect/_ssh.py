@@ -41,6 +41,11 @@ _NO_PASSWORD = (
     *("-o", "PreferredAuthentications=gssapi-with-mic,gssapi-keyex,hostbased,publickey"),
     *("-o", "PasswordAuthentication=no"),
 )
+# One ssh a jump host, and each says who it is before it hears of anybody; one that goes through a connection which is
+# open already (its own ControlMaster) negotiates nothing.
+_PROGRAM = re.compile(rb"^OpenSSH_", re.MULTILINE)
+_SHARED = re.compile(rb"^debug1: mux_client_request_stdio_fwd:", re.MULTILINE)
+_LET_IN = re.compile(rb"^Authenticated to ", re.MULTILINE)
 _HOST_KEY = re.compile(rb"^debug1: Server host key: (\S+) (SHA256:\S+)", re.MULTILINE)
 _KEX = re.compile(rb"^debug1: kex: algorithm: (\S+)", re.MULTILINE)
 COMMAND_SENT = b"debug1: Sending command: "
@@ -121,10 +126,29 @@ def _split(text: Any) -> list[str]:
 
 
 def handshake(stderr: bytes) -> Handshake:
-    """Return what ssh told of the connection on its standard error (``-v``)."""
-    key, kex = _HOST_KEY.search(stderr), _KEX.search(stderr)
-    key_type, fingerprint = (key[1].decode(), key[2].decode()) if key else ("", "")
-    return Handshake(key_type, fingerprint, kex[1].decode() if kex else "")
+    """Return what ssh told of the connection to the host itself on its standard error (``-v``).
+
+    With ProxyJump the jump hosts come first, in the same words; where it cannot be told whose words they are (a banner
+    may hold the like), nothing is returned rather than another's.
+    """
+    own, links = stderr.partition(COMMAND_SENT)[0], _links(stderr)
+    key, kex = (_last_of(pattern.findall(own), links) for pattern in (_HOST_KEY, _KEX))
+    key_type, fingerprint = (key[0].decode(), key[1].decode()) if key else ("", "")
+    return Handshake(key_type, fingerprint, kex.decode() if kex else "")
+
+
+def _links(stderr: bytes) -> int:
+    """Return how many connections ssh negotiates to reach a host: one, and one more a jump host."""
+    first = _HOST_KEY.search(stderr)
+    before = stderr[: first.start()] if first else stderr
+    return max(1, len(_PROGRAM.findall(before)) - len(_SHARED.findall(before)))
+
+
+def _last_of(found: list[Any], links: int) -> Any:
+    """Return what belongs to the last of so many connections, None when that was not reached or is not clear."""
+    if links == 1:
+        return found[0] if found else None
+    return found[-1] if len(found) == links else None
 
 
 # What ssh says (first match counts) -> what it means and how it is mended; {} is the host, {at} its address.
@@ -153,6 +177,12 @@ def explain(name: str, dial: Dial, stderr: bytes, code: int | None) -> str:
     text = stderr.decode("utf-8", "replace")
     told = [line for line in text.splitlines() if line.strip() and not line.startswith(("debug1:", "OpenSSH_"))]
     spoken = "\n".join(told)
+    if len(_LET_IN.findall(stderr)) < _links(stderr) - 1:
+        line = next((line for line in told if any(sign in line for sign, _meaning in _MEANINGS)), (told or ["?"])[-1])
+        return (
+            f"A jump host on the way to {name} at {dial.address} lets nobody through ({line.strip('@ ')[:200]}): mend "
+            "its address, account, key or line in known_hosts where ssh's configuration of this machine names it."
+        )
     for sign, meaning in _MEANINGS:
         if sign in spoken:
             return meaning.replace("{}", name).format(at=dial.address, user=dial.user or "this account")
