@@ -10,7 +10,7 @@ PYTHON := .venv/bin/python
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-demo: ## Build the estate, back it up, lose its primary site, recover it, hand over the report
+demo: ## Build the estate, back it up, lose its primary site, recover it, prove the morning, hand over the reports
 	@bash scripts/demo.sh
 
 test: ## Prove everything from a bare machine: source, sanity, roles, backups, faults, drills
