@@ -4,15 +4,34 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = os.environ.get("OPS_LAB_PREFIX", "ops")
 INVENTORY = ROOT / "inventories" / ("lab" if PREFIX == "ops" else f"lab-{PREFIX}") / "hosts.yml"
 LONGEST_S = 400
+SETTLED_S = 240
+UNSETTLED = """
+import json, urllib.request
+def ask(url):
+    try:
+        with urllib.request.urlopen("http://127.0.0.1:" + url, timeout=5) as answer:
+            return json.load(answer)
+    except OSError:
+        return {}
+targets = ask("9090/api/v1/targets?state=active").get("data", {}).get("activeTargets", [])
+groups = ask("9090/api/v1/rules").get("data", {}).get("groups", [])
+found = ["target " + t["scrapeUrl"] for t in targets if t["health"] != "up"]
+found += ["rule " + r["name"] for g in groups for r in g["rules"] if r["health"] != "ok"]
+held = {"targets": targets, "rules": groups, "an alert": ask("9093/api/v2/alerts")}
+found += [name for name, there in held.items() if not there]
+print(json.dumps(found))
+"""
 
 
 def lab(*arguments: str, code: int = 0) -> str:
@@ -41,3 +60,11 @@ def on(host: str, *command: str, data: str = "") -> str:
     done = run_on(host, *command, data=data)
     assert done.returncode == 0, f"{host}: {' '.join(command)}: {done.stdout}{done.stderr}"
     return done.stdout
+
+
+def monitoring_settles() -> None:
+    """Wait until monitoring has seen every target and judged every rule: just after a reset of the lab it has not."""
+    deadline = time.monotonic() + SETTLED_S
+    while found := json.loads(on("mon1", "python3", "-c", UNSETTLED)):
+        assert time.monotonic() < deadline, f"after {SETTLED_S} s monitoring still lacks: {found}"
+        time.sleep(3)

@@ -17,7 +17,7 @@ from typing import Any
 import _mornings
 import pytest
 import yaml
-from _lab import lab
+from _lab import lab, monitoring_settles
 from _mornings import ENV, ROOT, Morning, morning
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("estate")]
@@ -33,6 +33,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def first(reports: Path) -> Morning:
     """The first morning of the lab, with records that are dated relative to now."""
     lab("--quiet", "records")
+    monitoring_settles()
     return morning("--env", ENV, reports=reports)
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from _lab import INVENTORY, PREFIX, ROOT, lab, on, run_on
+from _lab import INVENTORY, PREFIX, ROOT, lab, monitoring_settles, on, run_on
 
 from verify.engine.results import read_results
 from verify.engine.words import GREEN
@@ -255,6 +255,7 @@ def morning(estate: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     faults = tuple(make() for make in FAULTS)
     for fault in faults:
         fault.undo()
+    monitoring_settles()
     before = red_cells(folder)
     try:
         began = time.monotonic()
@@ -268,6 +269,7 @@ def morning(estate: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     # What was held back has to arrive, and targets have to be asked again.
     assert run_on("lb1", "systemctl", "is-active", "rsyslog.service").stdout.strip() == "active"
     time.sleep(30)
+    monitoring_settles()
     yield Runs(before, broken, red_cells(folder), faults)
 
 
