@@ -222,12 +222,18 @@ def test_a_full_disk_keeps_every_file_and_refuses_new_ones() -> None:
     assert {name for name in before if before[name] != after.get(name)} == set()
 
 
+def ask(*statements: str) -> None:
+    """Run statements on the primary, each in a transaction of its own."""
+    words = [word for statement in statements for word in ("-c", statement)]
+    on("db1", "runuser", "-u", "postgres", "--", "psql", "-XAtq", *words)
+
+
 @pytest.fixture(scope="module")
-def archive() -> None:
-    """See that the archive holds enough segments to damage one in the middle."""
+def archive() -> Iterator[None]:
+    """See that the archive holds enough segments to damage one in the middle, and that none comes by itself."""
     for number in range(3):
-        statement = f"SELECT pg_logical_emit_message(true, 'lab', 'segment {number}'); SELECT pg_switch_wal()"
-        on("db1", "runuser", "-u", "postgres", "--", "psql", "-XAtqc", statement)
+        ask(f"SELECT pg_logical_emit_message(true, 'lab', 'segment {number}')", "SELECT pg_switch_wal()")
+    ask("ALTER SYSTEM SET archive_timeout = 0", "SELECT pg_reload_conf()")
     count = "find /var/lib/pgbackrest/archive -name '*.zst' | wc -l"
     until(lambda: int(on("repo1", "sh", "-c", count)) >= 4)
     settled = [""]
@@ -237,6 +243,8 @@ def archive() -> None:
         return last == settled[0]
 
     until(quiet)
+    yield
+    ask("ALTER SYSTEM RESET archive_timeout", "SELECT pg_reload_conf()")
 
 
 @pytest.mark.usefixtures("archive")

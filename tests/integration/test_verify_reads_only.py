@@ -32,6 +32,8 @@ TRAIL = re.compile(
     r"|^/var/spool/rsyslog(?:/.*)?$|^/var/lib/sudo(?:/.*)?$|^/tmp$"
 )
 
+PROBED_S = 35
+
 
 def listing(host: str) -> dict[str, str]:
     """Return path -> what is known of it, without visiting the host by ssh. What vanishes meanwhile has no line."""
@@ -52,7 +54,8 @@ def test_a_collection_leaves_no_trace_but_the_trail_of_its_visit() -> None:
     assert len(evidence) > 40 * len(HOSTS)
 
     first = {host: listing(host) for host in HOSTS}
-    time.sleep(took)
+    # Long enough that what probes and timers leave is seen as theirs.
+    time.sleep(max(took, PROBED_S))
     second = {host: listing(host) for host in HOSTS}
     collect(environment, Evidence(), now=time.time, progress=print)
     third = {host: listing(host) for host in HOSTS}
