@@ -117,9 +117,13 @@ def _make_disk_full(bench: Bench, record: Record, settings: dict[str, str]) -> N
     # The containers share the disk of this machine, so the directory gets a small file system of its own, which is
     # then filled; the fill is what the fault is, the file system only keeps it off everybody else.
     steps = [
-        f"mkdir -p /run/lab-full && mount -t tmpfs -o {flags} lab-full /run/lab-full",
-        'cp -a "$1/." /run/lab-full/ && mount --move /run/lab-full "$1"',
-        f'free=$(df --output=avail -B1 "$1" | tail -n 1) && fallocate -l $((free - {left * MEGABYTE})) "$1/{FILLER}"',
+        "mkdir -p /run/lab-full",
+        "touch /run/lab-full-since",
+        f"mount -t tmpfs -o {flags} lab-full /run/lab-full",
+        'cp -a "$1/." /run/lab-full/',
+        'mount --move /run/lab-full "$1"',
+        'free=$(df --output=avail -B1 "$1" | tail -n 1)',
+        f'fallocate -l $((free - {left * MEGABYTE})) "$1/{FILLER}"',
     ]
     with bench.stopped(host, unit):
         bench.podman.execute(host, "sh", "-ec", "\n".join(steps), "sh", path)
@@ -136,12 +140,18 @@ def _heal_disk_full(bench: Bench, record: Record) -> str:
         if record.undo["unit"]:
             bench.podman.execute(host, "systemctl", "start", record.undo["unit"])
         return f"{path} on {host} was not filled, or the host was switched off meanwhile"
+    # A line each: in a list joined by && the shell goes on after a command that failed. Others may write below the path
+    # from the moment it is free again, so what is newer than the fault stays, and what was removed since goes.
     steps = [
         f'rm -f "$1/{FILLER}"',
-        'mkdir -p /run/lab-full && mount --bind "$1" /run/lab-full && umount -l "$1"',
-        # The files written since go below; those removed since must not come back.
-        'find "$1" -mindepth 1 -delete && cp -a /run/lab-full/. "$1/"',
-        "umount -l /run/lab-full && rmdir /run/lab-full",
+        "mkdir -p /run/lab-full",
+        'mount --bind "$1" /run/lab-full',
+        'umount -l "$1"',
+        'find "$1" -mindepth 1 ! -type d ! -cnewer /run/lab-full-since -delete',
+        'cp -a --update /run/lab-full/. "$1/"',
+        "umount -l /run/lab-full",
+        "rmdir /run/lab-full",
+        "rm -f /run/lab-full-since",
     ]
     with bench.stopped(host, record.undo["unit"]):
         bench.podman.execute(host, "sh", "-ec", "\n".join(steps), "sh", path)
