@@ -17,7 +17,7 @@ test: ## Prove everything from a bare machine: source, sanity, roles, backups, f
 	@bash scripts/bootstrap.sh
 	@$(PYTHON) scripts/stages.py full
 
-test-quick: tools ## Prove the source and its rules, without root, in about two minutes
+test-quick: tools ## Prove the source and its rules, without root, in about three minutes
 	@$(PYTHON) scripts/stages.py quick
 
 cores: tools ## Prove the collection on ansible-core 2.20 and 2.21, where a Python 3.12 is found

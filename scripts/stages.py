@@ -51,6 +51,8 @@ class Outcome:
 
 
 PYTEST = ("python", "-m", "pytest", "-q")
+# As many at a time as there are processors; a file stays whole, for the sake of what its tests share.
+UNIT = (*PYTEST, "-n", str(os.cpu_count() or 1), "--dist", "loadfile", "tests/unit")
 MOLECULE = ("python", "scripts/run_molecule.py")
 # Idempotence is proved role by role under molecule; provisioning the whole estate twice more is for OPS_PROOFS=all.
 TWICE = () if os.environ.get("OPS_PROOFS") == "all" else ("--ignore=tests/integration/test_provisioning.py",)
@@ -61,10 +63,10 @@ STAGES = (
     Stage("ruff", "Python source follows the house style", ("ruff", "check", ".")),
     Stage("mypy", "the types of all Python hold", ("python", "scripts/check_types.py")),
     Stage("yamllint", "YAML is well formed", ("yamllint", "--strict", ".")),
-    Stage("unit", "rules, parsers and modules behave", (*PYTEST, "tests/unit", "-m", "not slow"), counted=True),
+    Stage("unit", "rules, parsers and modules behave", (*UNIT, "-m", "not slow"), counted=True),
     Stage("breakers", "every control turns red for its fault, and no other", (*PYTEST, "tests/breakers"), counted=True),
     Stage("guards", "the house rules hold", (*PYTEST, "tests/guards"), counted=True),
-    Stage("slow", "the rules that take longer to prove", (*PYTEST, "tests/unit", "-m", "slow"), counted=True),
+    Stage("slow", "the rules that take longer to prove", (*UNIT, "-m", "slow"), counted=True),
     Stage("lint", "playbooks and roles pass the production profile", LINT),
     Stage("changelog", "the change fragments are valid", ("antsibull-changelog", "lint")),
     Stage("clone", "a plain clone runs, builds and installs", (*PYTEST, CLONE), counted=True),

@@ -73,14 +73,17 @@ def fleet() -> Iterator[Fleet]:
         folder = Path(name)
         for key in ("key", "host_key"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / key)], check=True)
+        # What the peer's own implementation of the protocol speaks, where it lacks the newer algorithms.
+        subprocess.run(["ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-f", str(folder / "host_ecdsa")], check=True)
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         public = (folder / "host_key.pub").read_text(encoding="utf-8").split()[:2]
         (folder / "known_hosts").write_text(f"[127.0.*.*]:{port} {' '.join(public)}\n", encoding="utf-8")
         (folder / "sshd_config").write_text(
-            f"Port {port}\nListenAddress 0.0.0.0\nHostKey {folder}/host_key\nAuthorizedKeysFile {folder}/key.pub\n"
+            f"Port {port}\nListenAddress 0.0.0.0\nHostKey {folder}/host_key\nHostKey {folder}/host_ecdsa\n"
+            f"AuthorizedKeysFile {folder}/key.pub\nKexAlgorithms curve25519-sha256,ecdh-sha2-nistp256\n"
             "PermitRootLogin prohibit-password\nUsePAM no\nStrictModes no\nPidFile none\nMaxStartups 2000\nUseDNS no\n"
-            "KexAlgorithms curve25519-sha256\nPasswordAuthentication no\nMaxSessions 200\nLogLevel INFO\n",
+            "PasswordAuthentication no\nMaxSessions 200\nLogLevel INFO\n",
             encoding="utf-8",
         )
         command = [program, "-D", "-f", str(folder / "sshd_config"), "-E", str(folder / "log")]

@@ -8,6 +8,8 @@
 ``dead``       20 hosts that drop connections and 2 that hang among 200: they add at most one host deadline.
 ``testinfra``  the same 60 assertions as tests of testinfra: by its ssh backend as shipped, with a ControlPath, and
                these unchanged through the evidence backend (limits: 20, 8 and 5 times).
+``serverspec`` the same 60 assertions by Serverspec, eight processes at a time (limit: 8 times); needs Debian's
+               ruby-serverspec, ruby-ed25519 and ruby-bcrypt-pbkdf.
 
 One machine plays all hosts, so it also carries their half of the work; a fleet carries that itself. The load average is
 printed beside the figures. Nothing is asserted: a figure is read by people. Needs root and openssh-server.
@@ -22,13 +24,14 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "collections"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from _fleet import Fleet, cost, dead_and_hanging, facts, fleet, many
+from _fleet import FILES, PACKAGES, SYSCTL, USERS, Fleet, cost, dead_and_hanging, facts, fleet, many
 
 from verify.collect import hosts
 from verify.engine.evidence import Evidence
@@ -36,6 +39,7 @@ from verify.engine.evidence import Evidence
 ROOT = Path(__file__).resolve().parents[2]
 CONCURRENCY = 32
 DEADLINE_S = 120.0
+SERVERSPEC_PROCESSES = 8
 
 
 def collect(run: Fleet, count: int, table: Any, extra: dict[str, dict[str, Any]] | None = None) -> Evidence:
@@ -167,6 +171,32 @@ def testinfra(run: Fleet, count: int, shipped_hosts: int) -> dict[str, Any]:
     }
 
 
+def serverspec(run: Fleet, count: int) -> dict[str, Any]:
+    """Run the same assertions by Serverspec, a process a host and eight at a time, and by collecting and judging."""
+    script = Path(__file__).with_name("_fleet_serverspec.rb")
+    known = json.dumps({"files": FILES, "packages": PACKAGES, "users": USERS, "sysctl": SYSCTL})
+    world = {"FLEET_KNOWN": known, "FLEET_PORT": str(run.port), "FLEET_KEY": str(run.folder / "key")}
+
+    def one(number: int) -> str:
+        environment = {**os.environ, **world, "FLEET_HOST": run.about(number)["ansible_host"]}
+        done = subprocess.run(["rspec", str(script)], env=environment, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
+    with cost() as peer, ThreadPoolExecutor(SERVERSPEC_PROCESSES) as pool:
+        told = list(pool.map(one, range(count)))
+    for text in told:
+        if "60 examples, 0 failures" not in text:
+            raise SystemExit(f"Serverspec did not make the 60 assertions: {text[-1500:]}")
+    with cost() as native:
+        judge(collect(run, count, facts()), count)
+    return {
+        "assertions": 60 * count,
+        "processes": SERVERSPEC_PROCESSES,
+        "wall_s": [round(native[0].wall, 2), round(peer[0].wall, 2)],
+        "times_faster": round(peer[0].wall / native[0].wall, 1),
+    }
+
+
 def judge(evidence: Evidence, count: int) -> None:
     """Make the 60 assertions on what was collected, host by host."""
     import _fleet_judged
@@ -191,7 +221,7 @@ def _pytest(script: Path, arguments: list[str], world: dict[str, str]) -> float:
 def main() -> int:
     """Print the figures as JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("parts", nargs="*", default=["limit", "trips", "dead", "testinfra"])
+    parser.add_argument("parts", nargs="*", default=["limit", "trips", "dead", "testinfra", "serverspec"])
     parser.add_argument("--hosts", type=int, default=200, help="simulated hosts (default 200)")
     parser.add_argument("--testinfra-hosts", type=int, default=10)
     parser.add_argument("--shipped-hosts", type=int, default=10, help="hosts for the backend as shipped")
@@ -201,6 +231,7 @@ def main() -> int:
             "limit": lambda: limit(run, given.hosts),
             "trips": lambda: trips(run, min(given.hosts, 50)),
             "dead": lambda: dead(run, given.hosts),
+            "serverspec": lambda: serverspec(run, given.testinfra_hosts),
             "testinfra": lambda: testinfra(run, given.testinfra_hosts, given.shipped_hosts),
         }
         for part in given.parts:
