@@ -103,8 +103,8 @@ def program() -> Iterator[list[str]]:
         subprocess.run(["apt-get", "-q", "download", *PACKAGES], cwd=folder, check=True, capture_output=True)
         for package in folder.glob("*.deb"):
             subprocess.run(["dpkg", "-x", str(package), str(folder / "root")], check=True)
-        library = next((folder / "root").rglob("libwrap.so.0")).parent
-        yield ["env", f"LD_LIBRARY_PATH={library}", str(folder / "root/usr/sbin/sshd")]
+        library = min((folder / "root").rglob("libwrap.so.0"))
+        yield ["env", f"LD_LIBRARY_PATH={library.parent}", str(folder / "root/usr/sbin/sshd")]
 
 
 def unprivileged(folder: Path) -> tuple[str, list[str]]:
