@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 source scripts/console.sh
 export PATH=$PWD/.venv/bin:$PATH
 inventory=inventories/lab/hosts.yml
-# Faults that every morning has to find: a service that stopped, a certificate that ended, a damaged backup.
-faults=("service-stop app2 ccobservatory.service" "expire-certificate repo1" "corrupt-backup")
+# Faults that every morning has to find: a service that stopped, a certificate that ended, a host that is gone.
+faults=("service-stop app2 ccobservatory.service" "expire-certificate repo1" "host-kill app3")
 
 # A red morning is an answer, not a failure of the demonstration: 1 fails, 10 unknown, 11 stale.
 morning() {

@@ -19,7 +19,7 @@ from verify.report.names import SUBJECT, anchor, claim, natural, ranges
 from verify.report.summary import owner_of
 from verify.report.text import WORDS, age, counted, time_of
 
-__all__ = ["ages_of", "causes", "owners", "shared_ids"]
+__all__ = ["ages_of", "causes", "owners", "shared_ids", "undecided_items"]
 
 _FEW = 6
 _ORDER = (Status.FAIL, Status.UNKNOWN, Status.STALE, Status.MANUAL_DUE)
@@ -40,6 +40,16 @@ def causes(data: ReportData) -> list[dict[str, Any]]:
     """Return reasons that leave cells of several controls undecided, such as a host that did not answer."""
     told = [_cause(data, key, found) for key, found in _shared(data).items()]
     return sorted(told, key=lambda cause: -cause["number"])
+
+
+def undecided_items(data: ReportData) -> list[tuple[str, int]]:
+    """Return the items with cells that are not decided for a reason of their own, and how many: the most first."""
+    elsewhere = shared_ids(data)
+    found: dict[str, int] = {}
+    for finding in data.open_findings:
+        if finding.row.status is not Status.FAIL and finding.id not in elsewhere:
+            found[finding.control.item] = found.get(finding.control.item, 0) + 1
+    return sorted(found.items(), key=lambda one: (-one[1], natural(one[0])))
 
 
 _Reason = tuple[Status, str]

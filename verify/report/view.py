@@ -19,7 +19,7 @@ from verify.report.data import ControlRows, ReportData
 from verify.report.drawings import kpi_view, strip
 from verify.report.exceptions import attestation_view, limits, verify_commands, waiver_view
 from verify.report.groups import CSS, control_view
-from verify.report.remedies import ages_of, causes, owners, shared_ids
+from verify.report.remedies import ages_of, causes, owners, shared_ids, undecided_items
 from verify.report.scope import population, run_facts, sources
 from verify.report.subjects import subject_views
 from verify.report.summary import answer
@@ -46,6 +46,7 @@ def view_of(data: ReportData) -> dict[str, Any]:
         "undecided_words": _undecided(data),
         "undecided": sum(data.totals[status] for status in _OPEN[1:]) + _missing(data),
         "causes": causes(data),
+        "undecided_items": undecided_items(data),
         "owners": by_owner,
         "run": run_facts(data),
         "population": population(data),
