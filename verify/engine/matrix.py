@@ -94,11 +94,11 @@ def lines(
     for control in ranked:
         item = catalogue[control.item]
         if selection.takes(item):
-            line = Line(control, item, tuple(_subjects(control, environment, selection)))
-            if not (selection.hosts or selection.findings) or line.subjects:
-                found.append(line)
+            subjects = _subjects(control, environment, selection)
+            if subjects is not None:
+                found.append(Line(control, item, tuple(subjects)))
     _refuse_unproved(selection, ranked)
-    _refuse_unfound(selection, found)
+    _refuse_unfound(selection, found, environment)
     if not found:
         raise OpsError("The selection leaves nothing to decide; a run that decides nothing is never green.")
     return found
@@ -112,9 +112,9 @@ def _refuse_unproved(selection: Selection, controls: Sequence[Control]) -> None:
             raise OpsError(f"--item {item}: no control proves it, it is a declared gap; leave it out.")
 
 
-def _refuse_unfound(selection: Selection, found: Iterable[Line]) -> None:
+def _refuse_unfound(selection: Selection, found: Iterable[Line], environment: Environment) -> None:
     """Raise `OpsError` for a finding that is no cell of the matrix: one that was mistyped would count as mended."""
-    cells = {finding_id(line.control.id, one.kind, one.name) for line in found for one in line.subjects}
+    cells = {name for line in found for name in _names(line.control, line.subjects, environment)}
     for name in selection.findings:
         if name not in cells:
             raise OpsError(
@@ -122,15 +122,25 @@ def _refuse_unfound(selection: Selection, found: Iterable[Line]) -> None:
             )
 
 
-def _subjects(control: Control, environment: Environment, selection: Selection) -> list[Declared]:
+def _subjects(control: Control, environment: Environment, selection: Selection) -> list[Declared] | None:
+    """Return what a control has to decide of a selection; None for a control of which it takes no cell."""
     subjects = environment.subjects(control.kind, control.group)
-    if selection.hosts and control.kind == "host":
-        subjects = [one for one in subjects if one.name in selection.hosts]
-    if selection.hosts and control.kind != "host":
-        return []
+    if selection.hosts:
+        subjects = [one for one in subjects if control.kind == "host" and one.name in selection.hosts]
+        if not subjects:
+            return None
     if selection.findings:
-        return [one for one in subjects if finding_id(control.id, one.kind, one.name) in selection.findings]
+        wanted = set(selection.findings)
+        if wanted.isdisjoint(_names(control, subjects, environment)):
+            return None
+        return [one for one in subjects if finding_id(control.id, one.kind, one.name) in wanted]
     return subjects
+
+
+def _names(control: Control, subjects: Iterable[Declared], environment: Environment) -> list[str]:
+    """Return the names of a control's cells; without a subject it has one, that of the estate (see `judge`)."""
+    named = [finding_id(control.id, one.kind, one.name) for one in subjects]
+    return named or [finding_id(control.id, "estate", environment.name)]
 
 
 def expected(matrix: Iterable[Line]) -> int:

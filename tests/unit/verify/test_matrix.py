@@ -14,7 +14,9 @@ from verify import expect
 from verify.engine.catalogue import Catalogue, Item, Remedy
 from verify.engine.control import Control
 from verify.engine.declared import Declared, Environment
-from verify.engine.judge import finding_id
+from verify.engine.estate import Estate
+from verify.engine.evidence import Evidence
+from verify.engine.judge import finding_id, judge
 from verify.engine.matrix import Line, Selection, expected, lines
 
 
@@ -64,6 +66,18 @@ def test_everything_is_expected_and_a_gap_has_no_cell() -> None:
 def test_a_finding_narrows_to_its_cell() -> None:
     (line,) = matrix(findings=(finding_id("INFRA-02", "host", "db2"),))
     assert [one.name for one in line.subjects] == ["db2"]
+
+
+def test_a_cell_without_a_subject_is_tested_again_by_the_name_that_its_row_has() -> None:
+    controls = [*CONTROLS, Control("INFRA-02", "db", "host", "databases", check, (), "a")]
+    (row,) = judge(controls[-1], item("INFRA-02"), Estate(WORLD, Evidence(), now=0.0)).rows
+    finding = finding_id(controls[-1].id, row.kind, row.subject)
+    (line,) = lines(controls, CATALOGUE, WORLD, Selection(findings=(finding,)))
+    assert (line.control.id, line.subjects, line.cells) == (controls[-1].id, (), 1)
+    with pytest.raises(OpsError, match="no cell of this selection"):
+        lines(controls, CATALOGUE, WORLD, Selection(findings=(finding,), hosts=("db1",)))
+    with pytest.raises(OpsError, match="no cell of this selection"):
+        lines(controls, CATALOGUE, WORLD, Selection(findings=(finding_id("INFRA-02", "estate", "test"),)))
 
 
 @pytest.mark.parametrize(
