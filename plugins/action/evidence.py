@@ -14,7 +14,8 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_commands import TABLE
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import HostFact, for_host
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_doors import may_be_asked, plan
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import HostFact
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_program import COMMAND, program, read_reply
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -35,7 +36,9 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _unused, args = self.validate_argument_spec(argument_spec=ARGUMENTS)
         try:
-            facts = chosen(args["facts"], task_vars or {})
+            variables = dict(task_vars or {})
+            variables["verify_ports"] = self._templar.template(variables.get("verify_ports") or [])
+            facts = chosen(args["facts"], variables)
         except OpsError as exc:
             return {**result, "failed": True, "msg": exc.message}
         token, began = secrets.token_hex(8), time.time()
@@ -68,10 +71,14 @@ class ActionModule(ActionBase):
 
 def chosen(names: list[str] | None, variables: dict[str, Any]) -> list[HostFact]:
     """Return the questions for a host, all or those named that concern it; `OpsError` for a name that is on no list."""
-    unknown = sorted(set(names or ()) - {fact.name for fact in TABLE})
+    ports = variables.get("verify_ports") or []
+    unknown = sorted(set(names or ()) - may_be_asked(TABLE, ports))
     if unknown:
         raise OpsError(
-            f"{', '.join(unknown)} is not in the list of what may be asked; see plugin_utils/_host_commands."
+            f"{', '.join(unknown)} is not in the list of what may be asked; see plugin_utils/_host_commands, and "
+            "verify_ports for handshakes."
         )
-    asked = for_host(TABLE, variables.get("group_names") or [], variables)
+    # Ansible leaves the group of all hosts out of group_names; a row of verify_ports may name it.
+    groups = ["all", *(variables.get("group_names") or [])]
+    asked = plan(TABLE, str(variables.get("inventory_hostname", "")), groups, variables, ports)
     return [fact for fact in asked if names is None or fact.name in names]

@@ -25,7 +25,9 @@ options:
     type: path
     required: true
   facts:
-    description: Names of the questions to ask. All that concern the groups of the host when left out.
+    description:
+      - Names of the questions to ask. All that concern the host and its groups when left out.
+      - Each port that C(verify_ports) declares as TLS is a question too, C(tls_443) and C(tls_443_old) for port 443.
     type: list
     elements: str
 """

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import KIB, HostFact
+from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import KIB, HostFact, for_host
 
-__all__ = ["DOORS", "STARTTLS", "handshakes"]
+__all__ = ["DOORS", "STARTTLS", "handshakes", "may_be_asked", "plan"]
 
 # Protocols that begin in the clear and that openssl knows how to turn to TLS (openssl-s_client(1), -starttls).
 STARTTLS = ("ftp", "imap", "ldap", "lmtp", "mysql", "pop3", "postgres", "smtp", "xmpp")
@@ -34,19 +35,53 @@ _USES = HostFact(
 DOORS: tuple[HostFact, ...] = (_USES,)
 
 
-def handshakes(ports: Iterable[Mapping[str, Any]], names: Collection[str]) -> list[HostFact]:
-    """Return the facts that try each port which ``verify_ports`` declares as TLS for a host.
+def plan(
+    table: Iterable[HostFact],
+    host: str,
+    groups: Iterable[str],
+    variables: Mapping[str, Any],
+    ports: Iterable[Mapping[str, Any]],
+) -> list[HostFact]:
+    """Return what is asked of a host, in order: what the table has for it, then a handshake for each TLS port.
 
-    ``names`` are the host and its groups. Each port is tried twice: as a client of today, and as one that knows
-    nothing newer than TLS 1.1, which has to be refused.
+    ``ports`` are the rows of ``verify_ports``. Raises `OpsError` for a malformed variable.
+    """
+    groups = list(groups)
+    facts = for_host(table, groups, variables)
+    known = {fact.name for fact in facts}
+    return facts + [fact for fact in handshakes(ports, (host, *groups)) if fact.name not in known]
+
+
+def may_be_asked(table: Iterable[HostFact], ports: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the names of all that may be asked of any host, `OpsError` for a malformed row of ``verify_ports``."""
+    return {fact.name for fact in (*table, *handshakes(ports))}
+
+
+def handshakes(ports: Iterable[Mapping[str, Any]], names: Collection[str] | None = None) -> list[HostFact]:
+    """Return the facts that try each port which ``verify_ports`` declares as TLS for a host, `OpsError` for a bad row.
+
+    ``names`` are the host and its groups; without them each port of any host is meant. Each port is tried twice: as a
+    client of today, and as one that knows nothing newer than TLS 1.1, which has to be refused.
     """
     found: dict[int, HostFact] = {}
     for row in ports:
-        hosts = row.get("hosts") or names
-        wanted = {hosts} if isinstance(hosts, str) else set(hosts)
-        if row.get("encrypted") == "tls" and row.get("protocol", "tcp") == "tcp" and wanted & set(names):
-            found.setdefault(row["port"], _handshake(row["port"], row.get("starttls", "")))
+        try:
+            if _is_tls(row) and (names is None or _hosts_of(row, names) & set(names)):
+                port = int(row["port"])
+                found.setdefault(port, _handshake(port, row.get("starttls", "")))
+        except (AttributeError, KeyError, TypeError, ValueError) as exc:
+            raise OpsError(f"verify_ports has the row {row!r}; it has to be a mapping with a port number.") from exc
     return [fact for today in found.values() for fact in (today, _of_the_past(today))]
+
+
+def _is_tls(row: Mapping[str, Any]) -> bool:
+    return row.get("encrypted") == "tls" and row.get("protocol", "tcp") == "tcp"
+
+
+def _hosts_of(row: Mapping[str, Any], everyone: Collection[str]) -> set[str]:
+    """Return the hosts and groups that a row is about; one that names none is about every host."""
+    hosts = row.get("hosts") or everyone
+    return {hosts} if isinstance(hosts, str) else set(hosts)
 
 
 def _handshake(port: int, begin: str) -> HostFact:
@@ -54,7 +89,7 @@ def _handshake(port: int, begin: str) -> HostFact:
         f"tls_{port}",
         f"what port {port} agrees to, and the certificate that it shows",
         argv=(
-            *("/usr/bin/openssl", "s_client", "-connect", f"127.0.0.1:{int(port)}"),
+            *("/usr/bin/openssl", "s_client", "-connect", f"127.0.0.1:{port}"),
             *(("-starttls", begin) if begin in STARTTLS else ()),
         ),
         accepts=(0, 1),

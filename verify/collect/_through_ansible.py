@@ -11,7 +11,9 @@ PRIVATE to the collection: it can change at any time.
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -25,24 +27,27 @@ from verify.collect._session import Spoken
 __all__ = ["through_ansible"]
 
 ROOT = Path(__file__).resolve().parents[2]
-_PER_HOST_S = 120.0
+# ansible-playbook reads the whole inventory before it asks anybody.
+_START_S = 60.0
+_FAILED = re.compile(r"^fatal: \[([^\]\s]+)[^\]]*\]: (?:FAILED|UNREACHABLE)! => (\{.*\})$", re.MULTILINE)
 
 
 def through_ansible(
-    visits: Sequence[Visit], kept: Callable[[Visit, Spoken], bool], *, inventory: str, forks: int
+    visits: Sequence[Visit], kept: Callable[[Visit, Spoken], bool], *, inventory: str, forks: int, deadline_s: float
 ) -> None:
-    """Ask hosts through Ansible and hand over what each said, or why one said nothing."""
+    """Ask hosts through Ansible and hand over what each said, or why one said nothing; a host has ``deadline_s``."""
     if not visits:
         return
     with tempfile.TemporaryDirectory(prefix="verify.") as folder:
-        said = _play(visits, Path(folder), inventory, forks)
+        said, last = _play(visits, Path(folder), inventory, forks, deadline_s)
         for visit in visits:
             answer = Path(folder) / f"{visit.host}.json"
             if answer.exists():
                 row = json.loads(answer.read_text(encoding="utf-8"))
                 kept(replace(visit, token=row["token"]), _spoken(row))
             else:
-                kept(visit, Spoken(stderr=bytearray(said.encode()), code=255))
+                told = said.get(visit.host, last)
+                kept(visit, Spoken(stderr=bytearray(told.encode("utf-8", "replace")), code=255))
 
 
 def _spoken(row: dict[str, object]) -> Spoken:
@@ -58,12 +63,15 @@ def _spoken(row: dict[str, object]) -> Spoken:
     )
 
 
-def _play(visits: Sequence[Visit], folder: Path, inventory: str, forks: int) -> str:
-    """Run the playbook and return the last line that it said of a failure."""
+def _play(
+    visits: Sequence[Visit], folder: Path, inventory: str, forks: int, deadline_s: float
+) -> tuple[dict[str, str], str]:
+    """Run the playbook; return why hosts failed, by their names, and what holds for a host that it does not name."""
     names = sorted({fact.name for visit in visits for fact in visit.facts})
     task = {
         "name": "Ask the host",
         "ccobservatory.ops.evidence": {"dest": f"{folder}/{{{{ inventory_hostname }}}}.json", "facts": names},
+        "timeout": math.ceil(deadline_s),
     }
     play = {
         "name": "Evidence",
@@ -74,19 +82,40 @@ def _play(visits: Sequence[Visit], folder: Path, inventory: str, forks: int) -> 
     }
     (folder / "evidence.json").write_text(json.dumps([play]), encoding="utf-8")
     program = Path(sys.executable).with_name("ansible-playbook")
-    environment = dict(os.environ, ANSIBLE_NOCOLOR="1", ANSIBLE_COLLECTIONS_PATH=str(ROOT / "collections"))
     command = [str(program), "--inventory", inventory, "--forks", str(forks), str(folder / "evidence.json")]
+    most_s = _START_S + deadline_s * math.ceil(len(visits) / forks)
     try:
         done = subprocess.run(
-            command,
-            env=environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_PER_HOST_S * (1 + len(visits) // forks),
+            command, env=_environment(), cwd=ROOT, capture_output=True, text=True, check=False, timeout=most_s
         )
-    except (OSError, subprocess.TimeoutExpired) as exc:
-        return f"ansible-playbook: {exc}"
+    except subprocess.TimeoutExpired as exc:
+        return failures(_text(exc.stdout)), f"ansible-playbook was stopped after {most_s:.0f} s"
+    except OSError as exc:
+        return {}, f"ansible-playbook: {exc}"
+    own = failures(done.stdout)
     lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if "msg" in line or "rror" in line]
-    return lines[-1] if lines else "ansible-playbook said nothing of this host"
+    return own, "ansible-playbook said nothing of this host" if own or not lines else lines[-1]
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment of ansible-playbook, in which what it says of a host stands in one line of JSON."""
+    words = {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default", "ANSIBLE_VERBOSITY": "0"}
+    words |= {"ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_DISPLAY_FAILED_STDERR": "false"}
+    return {**os.environ, **words, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections")}
+
+
+def _text(printed: bytes | str | None) -> str:
+    """Return as text what was printed before a time limit; Python hands it over as bytes."""
+    return printed.decode("utf-8", "replace") if isinstance(printed, bytes) else printed or ""
+
+
+def failures(printed: str) -> dict[str, str]:
+    """Return what ansible-playbook printed of each host that failed, by host, each in one line."""
+    found: dict[str, str] = {}
+    for host, text in _FAILED.findall(printed):
+        try:
+            told = json.loads(text).get("msg", "")
+        except ValueError:
+            told = text
+        found[host] = " ".join(str(told).split())
+    return found

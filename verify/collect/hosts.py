@@ -22,8 +22,8 @@ from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_commands import TABLE
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_doors import handshakes
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import HostFact, for_host
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_doors import plan as plan_of
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import HostFact
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_program import COMMAND, SHELL_COMMAND, program
 from verify.collect._contained import contained
 from verify.collect._keep import CLOCK, CONNECTION, SOURCE, Visit, keep, owe
@@ -66,10 +66,8 @@ def _positive(variables: Mapping[str, Any], name: str, default: float) -> float:
 def plan(environment: Environment, host: Declared, table: Sequence[HostFact] = TABLE) -> list[HostFact]:
     """Return what is asked of a host, in order. Raises `OpsError` for a malformed variable of the inventory."""
     groups = [name for name, members in environment.groups.items() if host.name in members]
-    facts = for_host(table, groups, {**environment.variables, **host.about})
-    known = {fact.name for fact in facts}
-    doors = handshakes(environment.variables.get("verify_ports") or (), (host.name, *groups))
-    return facts + [fact for fact in doors if fact.name not in known]
+    variables = {**environment.variables, **host.about}
+    return plan_of(table, host.name, groups, variables, environment.variables.get("verify_ports") or ())
 
 
 def collect(
@@ -116,7 +114,8 @@ def collect(
     known = [one for one in visits if one.dial.argv]
     strange = [one for one in visits if not one.dial.argv]
     contain(known, lambda: speak(known, kept, options=chosen, now=now, progress=progress))
-    contain(strange, lambda: through_ansible(strange, kept, inventory=environment.inventory, forks=chosen.concurrency))
+    ask = partial(through_ansible, inventory=environment.inventory, deadline_s=chosen.deadline_s)
+    contain(strange, lambda: ask(strange, kept, forks=chosen.concurrency))
 
 
 def owed(environment: Environment) -> Iterator[tuple[str, str, Iterable[str]]]:
