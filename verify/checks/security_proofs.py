@@ -70,7 +70,7 @@ def nothing_is_spoken_in_the_clear(host: Any, estate: Any, bounds: Any) -> Itera
         yield unknown(f"What protects {', '.join(strange)} of {host.name} is not declared.", observed=strange)
 
 
-@control("SECURITY-02", "disks")
+@control("SECURITY-02", "disks", attested=True)
 def disks_are_encrypted(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """Follow each file system with data down to its block device and expect an encrypted layer.
 

@@ -5,25 +5,26 @@
 A statement is a file of ``verify_attestations_dir`` with its signature beside it (``FILE.sig``, made by
 ``ssh-keygen -Y sign -n ccobservatory.ops``), by a person whom ``verify_allowed_signers`` lists::
 
-    id: A-2026-11-roster
+    id: A-2026-11-disks
     environment: prod
-    item: TEAM-03
+    item: SECURITY-02
     subject: ""                      # a subject's name; empty for the environment as a whole
     person: b.brown@example.org      # the name of the signing key in the list of allowed signers
-    role: operations
-    statement: I read the roster of December; every shift has two people who know the failover.
+    role: platform
+    statement: The disks below the guests of this environment are encrypted.
     made_on: 2026-11-20T09:00:00Z
     valid_until: 2026-12-31T23:59:59Z
-    attachment: {file: roster.pdf, sha256: ...}   # optional, beside the statement
+    attachment: {file: contract.pdf, sha256: ...}   # optional, beside the statement
 
-A statement that is missing, not validly signed or over makes a cell ``manual_due``. It never counts as automated.
+A statement that is missing, not validly signed or over makes a cell ``manual_due``. It never counts as automated. One
+that no control asks for is an error: whoever signed it believes that it proves something.
 
 PRIVATE to the collection: it can change at any time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,9 @@ from verify.engine.estate import Estate
 from verify.engine.evidence import Evidence, ManualDue
 from verify.engine.judge import ControlResult
 from verify.engine.waiver_files import instant, strange_keys
-from verify.engine.words import EvidenceClass
+from verify.engine.words import EvidenceClass, Status
 
-__all__ = ["Attestation", "as_record", "attestation", "automated", "check", "collector"]
+__all__ = ["Attestation", "as_record", "attestation", "automated", "check", "collector", "unused"]
 
 SUBJECT, INDEX = "attestations", "index"
 MOST_S = 366 * 86_400.0
@@ -78,6 +79,8 @@ def attestation(estate: Estate, item: str, subject: str = "") -> Attestation:
     about = [one for one in listed if one["item"] == item and one["subject"] == wanted]
     valid = [one for one in about if not _wrong(one, estate.now)]
     if not valid:
+        for one in about:
+            estate.fact(SUBJECT, one["id"])
         what = f"{item} of {subject or estate.name}"
         reasons = "; ".join(f"{one['id']}: {_wrong(one, estate.now)}" for one in about)
         raise ManualDue(f"Nobody stands for {what}: {reasons or 'there is no statement'}. Have one signed.")
@@ -100,15 +103,50 @@ def automated(result: ControlResult) -> bool:
     return all(row.klass is not EvidenceClass.ATTESTED for row in result.rows)
 
 
-def as_record(evidence: Evidence, now: float) -> list[dict[str, Any]]:
-    """Return all statements as ``attestations.json`` keeps them, each with its state as of an instant."""
+def unused(results: Iterable[ControlResult], evidence: Evidence) -> dict[str, str]:
+    """Return what has to be done about each statement that no control of a whole run asked for, by its id.
+
+    A statement is asked for when a cell read it, or another one about the same item and subject. Where a control that
+    rests on statements could not decide a cell, it may have come no further: then nothing is said of its item.
+    """
+    judged = list(results)
+    read = {key for result in judged for row in result.rows for key in row.evidence}
+    stuck = {result.item.id for result in judged if result.control.attested and _undecided(result)}
+    given = _statements(evidence)
+    asked = {_about(one) for one in given if f"{SUBJECT}/{one['id']}" in read}
+    return {
+        one["id"]: f"verify_attestations_dir: {one['file']}: no control asks for the statement {one['id']} about "
+        f"{' of '.join(filter(None, _about(one)))}: correct its item and subject and sign it anew, or remove it."
+        for one in given
+        if _about(one) not in asked and one["item"] not in stuck
+    }
+
+
+def _undecided(result: ControlResult) -> bool:
+    return any((row.original or row.status) in (Status.UNKNOWN, Status.STALE) for row in result.rows)
+
+
+def _about(one: Mapping[str, Any]) -> tuple[str, str]:
+    return str(one["item"]), str(one["subject"])
+
+
+def _statements(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return the statements that were collected; none where they could not be."""
     fact = evidence.get(SUBJECT, INDEX)
-    if fact is None or fact.error is not None:
-        return []
+    return list(evidence.json(fact)["statements"]) if fact is not None and fact.error is None else []
+
+
+def as_record(evidence: Evidence, now: float, *, idle: Collection[str] = ()) -> list[dict[str, Any]]:
+    """Return all statements as ``attestations.json`` keeps them, each with its state as of an instant.
+
+    ``idle`` are the ids of those that `unused` found.
+    """
     found = []
-    for one in evidence.json(fact)["statements"]:
+    for one in _statements(evidence):
         reason = _wrong(one, now)
-        state = "valid" if not reason else "rejected" if one["rejected"] else "not valid at this time"
+        state = "rejected" if one["rejected"] else "not valid at this time" if reason else "valid"
+        if one["id"] in idle and not reason:
+            state, reason = "proves nothing", "no control asks for it"
         found.append({**one, "state": state, "reason": reason})
     return found
 

@@ -85,7 +85,10 @@ def manual_due(says: str, *, observed: Any = None) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """Our claim for an item: the item's id, a part where an item has several controls, the check, its subjects."""
+    """Our claim for an item: the item's id, a part where an item has several controls, the check, its subjects.
+
+    ``attested`` is whether the check rests on the statement of a person where no machine can tell.
+    """
 
     item: str
     part: str
@@ -94,6 +97,7 @@ class Control:
     check: Check
     wants: tuple[str, ...]
     module: str
+    attested: bool = False
 
     @property
     def id(self) -> str:
@@ -134,11 +138,12 @@ def registered() -> Registry:
     return _REGISTRY
 
 
-def control(item: str, part: str = "", *, on: str | None = None) -> Callable[[Check], Check]:
+def control(item: str, part: str = "", *, on: str | None = None, attested: bool = False) -> Callable[[Check], Check]:
     """Declare a generator as the check of an item.
 
-    ``part`` names one of several controls of the item, ``on`` narrows hosts to a group of the inventory. Raises
-    ValueError for an id that is none, or parameters that nobody can fill.
+    ``part`` names one of several controls of the item, ``on`` narrows hosts to a group of the inventory, ``attested``
+    says that the check asks for the statement of a person. Raises ValueError for an id that is none, or parameters that
+    nobody can fill.
     """
     if not _ITEM.match(item):
         raise ValueError(f"{item!r} is not the id of an item, such as INFRA-02.")
@@ -150,7 +155,7 @@ def control(item: str, part: str = "", *, on: str | None = None) -> Callable[[Ch
                 f"{check.__name__}({', '.join(names)}): the first parameter is one of {', '.join(KINDS)}; "
                 f"{' and '.join(_EXTRA)} may follow."
             )
-        _REGISTRY.add(Control(item, part, names[0], on, check, names[1:], check.__module__))
+        _REGISTRY.add(Control(item, part, names[0], on, check, names[1:], check.__module__, attested))
         return check
 
     return declare

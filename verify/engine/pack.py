@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,13 +133,17 @@ def _json(path: Path, value: Any) -> None:
 
 @dataclass
 class Finished:
-    """A run whose controls are judged; `write` makes the pack of it."""
+    """A run whose controls are judged; `write` makes the pack of it.
+
+    ``idle`` holds a sentence for each statement that no control asked for, by its id.
+    """
 
     folder: Path
     header: dict[str, Any]
     environment: Environment
     catalogue: Catalogue
     estate: Estate
+    idle: Mapping[str, str]
 
     def write(
         self,
@@ -163,7 +167,8 @@ class Finished:
         _json(folder / "changes.json", compared)
         _json(folder / "history.json", with_words(ledger.history(now, kpis), self.estate, self.catalogue))
         _json(folder / "waivers.json", waivers.as_record(given, review))
-        _json(folder / "attestations.json", attestations.as_record(self.estate.evidence, self.estate.now))
+        stated = attestations.as_record(self.estate.evidence, self.estate.now, idle=self.idle)
+        _json(folder / "attestations.json", stated)
         replay.keep_rules(folder)
         (folder / ".pid").unlink(missing_ok=True)
         report.write_all(folder)
@@ -173,7 +178,7 @@ class Finished:
         ledger.prune(_utc.now().timestamp(), keep_days=float(keep_days))
         told = (folder / "summary.txt").read_text(encoding="utf-8").splitlines()
         sent = notices.notify(read_pack(folder), self.environment.variables.get("verify_notices") or {})
-        return [*told, *review.sentences, *sent, f"report: {folder / 'audit.html'}"]
+        return [*told, *review.sentences, *self.idle.values(), *sent, f"report: {folder / 'audit.html'}"]
 
     def _seal(self, log: Results) -> str:
         """Seal the folder with the environment's key and return the digest of its manifest; empty without a key."""

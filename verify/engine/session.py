@@ -14,12 +14,13 @@ import importlib
 import pkgutil
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import verify.checks
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _utc
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from verify.collect import collectors
+from verify.collect import collectors, hosts
 from verify.engine import attestations, header, pack, replay, store, waiver_files, waivers
 from verify.engine import environment as environments
 from verify.engine.catalogue import Catalogue, load
@@ -74,6 +75,8 @@ class Run:
         catalogue = load(folder) if folder else load()
         import_checks()
         found = past.environment if past else environments.load(options.env, limit=options.limit, cwd=cwd)
+        if options.forks is None:
+            options = replace(options, forks=hosts.Options.of(found.variables).concurrency)
         base = options.report_dir or Path(str(found.variables.get("verify_reports_dir") or cwd / "reports"))
         run = cls(options, found, catalogue, base, past)
         pack.check_settings(found)
@@ -152,7 +155,8 @@ class Run:
             return pytest_code or 10
         whole = not self.options.selection.as_record() and not self.options.limit
         review = waivers.review(self.results, self.waivers, self._estate.now, whole=whole)
-        code = waivers.exit_of(self.results, review)
+        idle = attestations.unused(self.results, self._estate.evidence) if whole else {}
+        code = waivers.exit_of(self.results, review) or (11 if idle else 0)
         decided = sum(len(result.rows) for result in self.results)
         if code in (0, 11) and not self._whole(decided):
             code = 10
@@ -164,7 +168,7 @@ class Run:
         self.header["ended"] = _utc.iso_ms(_utc.now())
         if not interrupted:
             self._log.close(code, expected=self._expected)
-        done = pack.Finished(self.folder, self.header, self.environment, self.catalogue, self._estate)
+        done = pack.Finished(self.folder, self.header, self.environment, self.catalogue, self._estate, idle)
         try:
             self.summary = done.write(self.results, self.waivers, review, self._ledger, self._log, code)
             if self.past:

@@ -17,14 +17,14 @@ import yaml
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._sshsig import sign
-from tests.unit.verify_history.conftest import NOW, item_of, row
-from verify.engine.attestations import as_record, attestation, automated, check, collector
+from tests.unit.verify_history.conftest import NOW, item_of, nothing, row
+from verify.engine.attestations import as_record, attestation, automated, check, collector, unused
 from verify.engine.catalogue import Catalogue
 from verify.engine.control import Control, expect
 from verify.engine.declared import Environment
 from verify.engine.estate import Estate
 from verify.engine.evidence import Evidence, NoEvidence
-from verify.engine.judge import ControlResult, judge
+from verify.engine.judge import ControlResult, Row, judge
 from verify.engine.words import EvidenceClass, Status
 
 PERSON = "b.brown@example.org"
@@ -93,9 +93,13 @@ class Desk:
             found = attestation(estate, "TEAM-01", subject)
             yield expect(found.person, f"{found.person} stands for the roster", observed=found.statement)
 
-        control = Control("TEAM-01", "", "estate", None, stated, (), "m")
+        control = Control("TEAM-01", "", "estate", None, stated, (), "m", attested=True)
         estate = Estate(self.environment, self.collect(**variables), now=now)
         return judge(control, item_of("TEAM-01"), estate).rows[0]
+
+    def unused(self, *rows: Row, attested: bool = True) -> dict[str, str]:
+        control = Control("TEAM-01", "", "estate", None, nothing, (), "m", attested)
+        return unused([ControlResult(control, item_of("TEAM-01"), rows)], self.collect())
 
 
 @pytest.fixture
@@ -224,6 +228,41 @@ def test_what_was_not_collected_is_unknown(desk: Desk) -> None:
         attestation(Estate(desk.environment, Evidence(), now=NOW), "TEAM-01")
 
 
+# What nobody asks for
+
+
+def test_a_statement_that_no_control_asks_for_is_told(desk: Desk) -> None:
+    desk.write()
+    assert desk.unused(desk.judge()) == {}
+    assert desk.unused(row("pass")) == {
+        "A-1": "verify_attestations_dir: a.yml: no control asks for the statement A-1 about TEAM-01: "
+        "correct its item and subject and sign it anew, or remove it."
+    }
+    desk.write(name="b.yml", id="A-2", subject="api")
+    assert list(desk.unused(desk.judge())) == ["A-2"]
+    assert "about TEAM-01 of api" in desk.unused(desk.judge())["A-2"]
+
+
+def test_what_was_asked_for_and_did_not_count_is_due_and_not_unused(desk: Desk) -> None:
+    desk.write(valid_until="2025-11-25T00:00:00Z")
+    assert desk.judge().evidence == ("attestations/index", "attestations/A-1")
+    assert desk.unused(desk.judge()) == {}
+
+
+def test_a_statement_may_be_renewed_before_it_is_over(desk: Desk) -> None:
+    desk.write()
+    desk.write(name="b.yml", id="A-2", made_on="2025-11-25T09:00:00Z")
+    assert desk.judge().evidence == ("attestations/index", "attestations/A-2")
+    assert desk.unused(desk.judge()) == {}
+
+
+def test_a_control_that_came_no_further_does_not_make_a_statement_unused(desk: Desk) -> None:
+    desk.write()
+    assert desk.unused(row("unknown")) == {}
+    assert desk.unused(row("waived", original=Status.STALE)) == {}
+    assert list(desk.unused(row("unknown"), attested=False)) == ["A-1"]
+
+
 # What is refused before anything is recorded
 
 
@@ -297,3 +336,6 @@ def test_all_statements_stand_in_the_pack(desk: Desk) -> None:
     assert kept["A-1"]["sha256"] == hashlib.sha256((desk.folder / "a.yml").read_bytes()).hexdigest()
     assert "There is no signature" in kept["A-2"]["reason"]
     assert as_record(Evidence(), NOW) == []
+    idle = {one["id"]: (one["state"], one["reason"]) for one in as_record(desk.collect(), NOW, idle=["A-1", "A-2"])}
+    assert idle["A-1"] == ("proves nothing", "no control asks for it")
+    assert idle["A-2"][0] == "rejected"

@@ -9,14 +9,17 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import parse_iso
 from verify.engine.attestations import check
 from verify.engine.catalogue import Catalogue
+from verify.engine.catalogue import load as load_catalogue
 from verify.engine.changes import FLAPPING
-from verify.engine.control import Control
+from verify.engine.control import Control, registered
 from verify.engine.declared import SCHEMA, Environment
 from verify.engine.ledger import KEEP_DAYS
+from verify.engine.session import import_checks
 from verify.engine.waiver_files import MAX_DAYS, load
 from verify.engine.waivers import EXPIRING_S
 
@@ -34,11 +37,17 @@ def test_the_waiver_of_the_page_is_one(
     assert (found.target, found.names, found.holds(now)) == ("INFRA-02", ("db1",), True)
 
 
-def test_the_statement_of_the_page_is_one(tmp_path: Path, catalogue: Catalogue, environment: Environment) -> None:
+def test_the_statement_of_the_page_is_one(tmp_path: Path, environment: Environment) -> None:
     (tmp_path / "roster.yml").write_text(STATEMENT)
     variables = {**environment.variables, "verify_attestations_dir": str(tmp_path)}
-    (found,) = check(dataclasses.replace(environment, name="prod", variables=variables), catalogue)
-    assert found["statement"].startswith("I read the roster")
+    (found,) = check(dataclasses.replace(environment, name="prod", variables=variables), load_catalogue())
+    assert found["statement"].startswith("The disks below the guests")
+
+
+def test_a_control_asks_for_the_statement_of_the_page() -> None:
+    import_checks()
+    item = yaml.safe_load(STATEMENT)["item"]
+    assert item in {one.item for one in registered() if one.attested}
 
 
 @pytest.mark.parametrize(("severity", "days"), MAX_DAYS.items())
