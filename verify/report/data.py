@@ -23,11 +23,13 @@ from verify.engine.judge import Row, finding_id
 from verify.engine.results import row_of
 from verify.engine.words import GREEN, EvidenceClass, Status
 
-__all__ = ["DEADLINES_S", "ControlRows", "Finding", "Hosts", "ReportData", "item_row", "read_pack"]
+__all__ = ["COVERAGE", "DEADLINES_S", "ControlRows", "Finding", "Hosts", "ReportData", "item_row", "read_pack"]
 
 
 DEADLINES_S = {"critical": 86_400.0, "high": 7 * 86_400.0, "medium": 30 * 86_400.0, "low": 90 * 86_400.0}
 """How long a finding may stay open, in seconds, by the severity of its item, where the run does not say otherwise."""
+COVERAGE = ("asserted", "attested", "gap")
+"""How the items of the catalogue are covered, as `verify.engine.header.coverage` counts them."""
 
 
 @dataclass(frozen=True, slots=True)

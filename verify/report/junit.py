@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 
 from verify.engine.judge import finding_id
 from verify.engine.words import GREEN, Status
-from verify.report.data import ControlRows, ReportData
+from verify.report.data import COVERAGE, ControlRows, ReportData
 from verify.report.summary import answer
 from verify.report.text import clean, counted
 
@@ -53,7 +53,9 @@ def junit_xml(data: ReportData) -> bytes:
 def _suite(root: ElementTree.Element, name: str, cases: Iterable[ElementTree.Element], data: ReportData) -> None:
     suite = ElementTree.SubElement(root, "testsuite", name=name, timestamp=str(data.run["started"])[:19])
     properties = ElementTree.SubElement(suite, "properties")
-    for key, value in (("run", data.run["id"]), ("complete", str(data.complete).lower())):
+    known = data.run.get("catalogue") or {}
+    counts = [(f"items_{key}", str(known[key])) for key in COVERAGE if known.get(key) is not None]
+    for key, value in (("run", data.run["id"]), ("complete", str(data.complete).lower()), *counts):
         ElementTree.SubElement(properties, "property", name=key, value=clean(value))
     suite.extend(cases)
     totals = Counter(case[0].tag for case in suite.iter("testcase") if len(case))

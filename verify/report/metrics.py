@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import parse_iso
 from verify.engine.words import Status
-from verify.report.data import ReportData
+from verify.report.data import COVERAGE, ReportData
 from verify.report.summary import answer, transitions
 
 __all__ = ["metrics_text"]
@@ -65,7 +65,7 @@ def _cells(data: ReportData, labels: dict[str, str]) -> list[tuple[dict[str, str
 
 def _coverage(data: ReportData, labels: dict[str, str]) -> list[tuple[dict[str, str], Any]]:
     known = data.run.get("catalogue") or {}
-    return [({**labels, "coverage": kind}, known.get(kind)) for kind in ("asserted", "attested", "gap")]
+    return [({**labels, "coverage": kind}, known.get(kind)) for kind in COVERAGE]
 
 
 def _hosts(data: ReportData, labels: dict[str, str]) -> list[tuple[dict[str, str], Any]]:

@@ -22,7 +22,7 @@ from verify.engine.catalogue import Item
 from verify.engine.evidence import Fact
 from verify.engine.judge import Row
 from verify.engine.words import GREEN, Status
-from verify.report.data import ControlRows, Finding, ReportData
+from verify.report.data import COVERAGE, ControlRows, Finding, ReportData
 from verify.report.summary import answer
 from verify.report.text import clean, counted
 
@@ -55,6 +55,7 @@ class _Export:
         """Return the value of ``assessment-results``."""
         run = self.data.run
         inventory = run.get("inventory") or {}
+        catalogue = run.get("catalogue") or {}
         return {
             "uuid": _uuid("assessment", run["environment"], self.run_id),
             "metadata": {
@@ -67,7 +68,8 @@ class _Export:
                     commit=run.get("commit"),
                     dirty=str(bool(run.get("dirty"))).lower(),
                     inventory_sha256=inventory.get("digest"),
-                    catalogue_sha256=(run.get("catalogue") or {}).get("digest"),
+                    catalogue_sha256=catalogue.get("digest"),
+                    **{f"items_{name}": catalogue.get(name) for name in COVERAGE},
                 ),
             },
             "import-ap": {"href": "rules/", "remarks": "The rules that this run judged by lie beside its results."},

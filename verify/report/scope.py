@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_words import moment, size
 from verify.engine.evidence import Fact
-from verify.report.data import ReportData
+from verify.report.data import COVERAGE, ReportData
 from verify.report.drawings import coverage_bar
 from verify.report.groups import CSS
 from verify.report.text import WORDS, age, counted, thin, time_of, value
@@ -54,7 +54,7 @@ def population(data: ReportData) -> dict[str, Any]:
     """Return what the run was about: hosts expected and reached, cells, and how the catalogue is covered."""
     hosts, known = data.hosts, data.run.get("catalogue") or {}
     kinds = (data.run.get("population") or {}).get("kinds") or {}
-    parts = {name: int(known.get(name) or 0) for name in ("asserted", "attested", "gap")}
+    parts = {name: int(known.get(name) or 0) for name in COVERAGE}
     items = int(known.get("items") or len(data.items))
     share = f"{100 * parts['asserted'] / items:.1f} %" if items else None
     return {

@@ -47,6 +47,19 @@ def result_of(data: ReportData) -> Result:
 # JUnit
 
 
+def test_every_format_says_how_the_items_are_covered(runs: dict[str, ReportData]) -> None:
+    data = runs["bad"]
+    known = {f"items_{kind}": str(data.run["catalogue"][kind]) for kind in ("asserted", "attested", "gap")}
+    for suite in suites(data):
+        told = {one.get("name"): one.get("value") for one in suite.iter("property")}
+        assert known.items() <= told.items()
+    props = Model.model_validate_json(oscal_json(data)).assessment_results.metadata.props or []
+    assert {name.replace("_", "-"): value for name, value in known.items()}.items() <= {
+        one.name: one.value for one in props
+    }.items()
+    assert "items_gap" not in junit_xml(dataclasses.replace(data, run={**data.run, "catalogue": {}})).decode()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_junit_has_a_case_for_each_control_and_each_open_cell(runs: dict[str, ReportData], kind: str) -> None:
     root, data = suites(runs[kind]), runs[kind]
