@@ -33,9 +33,9 @@ Owed = Iterable[tuple[str, str, Iterable[str]]]
 
 
 def collect(
-    environment: Environment, evidence: Evidence, catalogue: Catalogue, *, forks: int, progress: Progress
+    environment: Environment, evidence: Evidence, catalogue: Catalogue, *, forks: int | None, progress: Progress
 ) -> None:
-    """Ask every host once and every system once.
+    """Ask every host once and every system once; without ``forks``, `hosts.Options` says how many at a time.
 
     Raises `OpsError` for bad input only; what does not answer leaves a fact that says so.
     """

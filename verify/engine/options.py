@@ -29,7 +29,7 @@ _REPEATED = (
 
 @dataclass(frozen=True)
 class Options:
-    """The command line, read. ``live`` is None (collect), True or False; ``rules`` is ``today`` or ``run``."""
+    """The command line, read. ``forks`` is None when it was left out; ``rules`` is ``today`` or ``run``."""
 
     env: str
     limit: str
@@ -39,7 +39,7 @@ class Options:
     allowed_signers: Path | None
     collect: bool
     report_dir: Path | None
-    forks: int
+    forks: int | None
 
     @property
     def asked(self) -> bool:
@@ -81,7 +81,13 @@ def add(parser: pytest.Parser) -> None:
         help="ask nobody: judge the evidence of the newest run, as old as it is",
     )
     group.addoption("--report-dir", metavar="DIR", default="", help="where runs are kept (default: reports)")
-    group.addoption("--forks", metavar="N", type=int, default=32, help="hosts asked at the same time (default: 32)")
+    group.addoption(
+        "--forks",
+        metavar="N",
+        type=int,
+        default=None,
+        help="hosts asked at the same time (default: verify_concurrency of the inventory, or 32)",
+    )
 
 
 def read(config: pytest.Config) -> Options:
@@ -91,7 +97,8 @@ def read(config: pytest.Config) -> Options:
         raise pytest.UsageError("--replay takes its environment from the run; leave --env and --limit out.")
     if get("--rules") == "run" and not get("--replay"):
         raise pytest.UsageError("--rules run goes with --replay: only a past run has rules of its own.")
-    if not 1 <= int(get("--forks")) <= 512:
+    forks = get("--forks")
+    if forks is not None and not 1 <= forks <= 512:
         raise pytest.UsageError("--forks takes a number from 1 to 512.")
     names = {key: tuple(get(f"--{option}")) for key, option in _KEYS.items()}
     return Options(
@@ -103,7 +110,7 @@ def read(config: pytest.Config) -> Options:
         allowed_signers=Path(get("--allowed-signers")) if get("--allowed-signers") else None,
         collect=bool(get("ops_collect")),
         report_dir=Path(get("--report-dir")) if get("--report-dir") else None,
-        forks=int(get("--forks")),
+        forks=forks,
     )
 
 
