@@ -272,7 +272,7 @@ def critical_image(world: World) -> None:
 @breaker(
     "MORNING-05.images",
     "an image runs that nobody scanned",
-    also={"RELIABILITY-05.images": SCANS, "CORE-05.images": SCANS},
+    also={"RELIABILITY-05.images": SCANS, "CORE-05.images": SCANS, "OPEX-05.images": SCANS},
 )
 def unscanned_image(world: World) -> None:
     world.variables["verify_images"].append("registry.example.org/new:1.0")

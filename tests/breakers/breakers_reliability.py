@@ -193,7 +193,15 @@ def critical(target: str, **more: Any) -> dict[str, Any]:
     "RELIABILITY-05",
     "the scans on record cannot be read as a whole",
     also=dict.fromkeys(
-        ("RELIABILITY-05.images", "MORNING-05", "MORNING-05.images", "OPEX-05", "CORE-05", "CORE-05.images"),
+        (
+            "RELIABILITY-05.images",
+            "MORNING-05",
+            "MORNING-05.images",
+            "OPEX-05",
+            "OPEX-05.images",
+            "CORE-05",
+            "CORE-05.images",
+        ),
         "it reads scans too",
     ),
 )
@@ -272,6 +280,18 @@ def late_patch(world: World) -> None:
     found = critical("db2", fixed_version="1:1.2.13.dfsg-1+deb12u1")
     for back in (45, 42):
         alter(world, "vulnerability_scan", f"scan-host-db2-{back}", findings=[found])
+
+
+@breaker("OPEX-05.images", "a critical finding with a fix stayed open in an image for three days")
+def late_image(world: World) -> None:
+    alter(world, "vulnerability_scan", f"scan-image-{IMAGE}-30", findings=[critical("image", fixed_version="1:1.3")])
+
+
+@breaker("OPEX-05.images", "the scans of an image reach back a month only")
+def young_image(world: World) -> None:
+    drop(
+        world, "vulnerability_scan", unless=lambda row: row["target"]["name"] != IMAGE or row["scanned"] > at(31 * DAY)
+    )
 
 
 @breaker("OPEX-05", "the scans of a host reach back a month only")

@@ -16,6 +16,7 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._kpi import (
 )
 from verify.engine.control import Said, control, expect, not_applicable, unknown
 from verify.facts.availability import available, failures, implied, seen_of
+from verify.facts.findings import each_image
 from verify.facts.records import everything
 from verify.facts.registers import register
 from verify.facts.remediation import critical_spans, scans_of
@@ -138,28 +139,37 @@ def critical_vulnerabilities_vanish_within_a_day(host: Any, estate: Any, bounds:
     """Follow each critical finding of the host that has a fix through its scans of the quarter: it is gone, or the
     patch run that brought the fix ended, within a day.
 
-    The clock begins when the fix was published or, where the scanner does not tell, when a scan first offered it.
+    The clock begins when a scan first offered the fix: scanners do not tell when it was published.
     """
-    scans, reach = scans_of(estate, host.name, bounds.window_s)
-    yield expect(scans, f"{host.name} was scanned in the last {span(bounds.window_s)}", observed=len(scans))
+    yield from _mended_in_time(host.name, "host", estate, bounds)
+
+
+@control("OPEX-05", "images")
+def critical_vulnerabilities_of_images_vanish_within_a_day(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Follow each critical finding of each image that runs in the same way, from scan to scan: it is gone when a scan
+    does not show it any more, so an image is scanned right after it was built anew, not only once a day."""
+    yield from each_image(estate, lambda name, _scan: _mended_in_time(name, "image", estate, bounds))
+
+
+def _mended_in_time(name: str, kind: str, estate: Any, bounds: Any) -> Iterator[Said]:
+    scans, reach = scans_of(estate, name, bounds.window_s, kind=kind)
+    yield expect(scans, f"{name} was scanned in the last {span(bounds.window_s)}", observed=len(scans))
     if not scans:
         return
-    spans = critical_spans(estate, host.name, scans)
+    spans = critical_spans(estate, name, scans)
     if spans:
         kpi = patch_latency(spans, now=estate.now, target_s=bounds.critical_s)
         late = [*kpi.parts.get("over", []), *kpi.parts["unanswered"]]
         yield expect(
             not late,
-            f"each critical finding of {host.name} was mended within {span(bounds.critical_s)} ({kpi.says})",
+            f"each critical finding of {name} was mended within {span(bounds.critical_s)} ({kpi.says})",
             observed=late,
             expected=[],
         )
     else:
-        yield not_applicable(f"none of {len(scans)} scans of {host.name} offered a fix of a critical finding")
-    newest = vulnerabilities(estate).newest("host", host.name)
+        yield not_applicable(f"none of {len(scans)} scans of {name} offered a fix of a critical finding")
+    newest = vulnerabilities(estate).newest(kind, name)
     if newest is not None and not newest.rated:
-        yield unknown(
-            f"{newest.scanner} does not rate all that it finds on {host.name}, so what is critical is unknown"
-        )
+        yield unknown(f"{newest.scanner} does not rate all that it finds on {name}, so what is critical is unknown")
     if reach < bounds.window_s - bounds.critical_s:
-        yield unknown(f"the scans of {host.name} reach back {span(reach)} of {span(bounds.window_s)}", observed=reach)
+        yield unknown(f"the scans of {name} reach back {span(reach)} of {span(bounds.window_s)}", observed=reach)

@@ -97,13 +97,16 @@ def high_findings(estate: Estate, _bounds: Any) -> Kpi:
     note="From the first scan that offered a fix until it was in force.",
 )
 def patch_latency(estate: Estate, bounds: Any) -> Kpi:
-    """Return the longest time that a critical finding with a fix was open on any host."""
+    """Return the longest time that a critical finding with a fix was open on any host or image."""
     spans = []
-    for host in estate.environment.hosts:
-        scans, _reach = scans_of(estate, host, bounds.window_s)
+    for name, kind in (
+        *((host, "host") for host in estate.environment.hosts),
+        *((one, "image") for one in images(estate)),
+    ):
+        scans, _reach = scans_of(estate, name, bounds.window_s, kind=kind)
         if not scans:
-            raise NoEvidence(f"There is no scan of {host}.")
-        spans += critical_spans(estate, host, scans)
+            raise NoEvidence(f"There is no scan of {name}.")
+        spans += critical_spans(estate, name, scans)
     return _kpi.patch_latency(spans, now=estate.now, target_s=bounds.critical_s)
 
 

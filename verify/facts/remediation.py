@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long critical findings of a host were open: from the first scan that offered a fix until it was in force.
+"""How long critical findings of a host or image were open: from the first scan with a fix until it was in force.
 
 PRIVATE to the collection: it can change at any time.
 """
@@ -19,13 +19,13 @@ _KERNEL = "linux-image"
 Key = tuple[str, str]
 
 
-def scans_of(estate: Estate, host: str, window_s: float) -> tuple[list[Record], float]:
-    """Return the scans of a host in the window, the oldest first, and how far back all of its scans reach, in
+def scans_of(estate: Estate, name: str, window_s: float, *, kind: str = "host") -> tuple[list[Record], float]:
+    """Return the scans of a host or image in the window, the oldest first, and how far back all of its scans reach, in
     seconds."""
     every = [
         scan
         for scan in everything(estate, "vulnerability_scan")
-        if scan.target.kind == "host" and scan.target.name == host
+        if scan.target.kind == kind and scan.target.name == name
     ]
     every.sort(key=lambda scan: float(scan.scanned))
     reach = estate.now - every[0].scanned if every else 0.0
@@ -37,7 +37,8 @@ def critical_spans(estate: Estate, host: str, scans: Sequence[Record]) -> list[S
 
     It begins with the first scan that names a fixed version, because scanners tell when a vulnerability became known,
     not when its fix did. It ends with the first scan that does not show it any more, or with the patch run after the
-    last one that does, when that run changed the package; a kernel counts from its reboot.
+    last one that does, when that run changed the package; a kernel counts from its reboot. No run patches an image:
+    there only the next scan counts.
     """
     patches = [
         patch for patch in everything(estate, "patch") if patch.host == host and patch.result == "ok" and patch.ended
