@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from verify.engine import options, plugin
+from verify.engine import html_columns, options, plugin
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,3 +55,21 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say in one paragraph what the run found and where it lies."""
     plugin.summarize(terminalreporter)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_html_results_table_header(cells: list[str]) -> None:
+    """Give pytest-html, where ``--html`` is asked for, a column for the seven statuses."""
+    html_columns.head(cells)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_html_results_table_row(report: Any, cells: list[str]) -> None:
+    """Fill that column."""
+    html_columns.row(report, cells)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_html_results_summary(prefix: list[str], session: pytest.Session) -> None:
+    """Count the statuses at the head of that page."""
+    prefix.extend(plugin.html_totals(session))

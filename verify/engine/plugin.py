@@ -14,14 +14,14 @@ from typing import Any, NoReturn
 import pytest
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from verify.engine import options, words
+from verify.engine import html_columns, options, words
 from verify.engine.control import Control, registered
 from verify.engine.judge import ControlResult
 from verify.engine.session import Run
 from verify.engine.words import Status
 from verify.testinfra import backend as hosts_of_tests
 
-__all__ = ["collect_file", "configure", "finish", "gather", "order", "status_word", "summarize"]
+__all__ = ["collect_file", "configure", "finish", "gather", "html_totals", "order", "status_word", "summarize"]
 
 _CHECKS = Path(__file__).resolve().parents[1] / "checks"
 _RUN = pytest.StashKey[Run]()
@@ -77,11 +77,13 @@ class ControlItem(pytest.Item):
         self.control = control
 
     def runtest(self) -> None:
-        """Judge; anything but green ends in `NotGreen`."""
+        """Judge; anything but green ends in `NotGreen`, green that did not pass counts as skipped for other plugins."""
         result = self.config.stash[_RUN].judge(self.control.id)
         self.user_properties.append(("status", str(result.status)))
         if result.status not in words.GREEN:
             raise NotGreen(result)
+        if result.status is not Status.PASS:
+            raise pytest.skip.Exception(_WORDS[result.status][0], _use_item_location=True)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Say what does not hold, subject by subject, and what mends it."""
@@ -177,6 +179,12 @@ def finish(session: pytest.Session, exitstatus: int) -> None:
     hosts_of_tests.finish(session.config)
     others_failed = session.testsfailed > run.not_green
     session.exitstatus = run.finish(int(exitstatus), others_failed=others_failed)
+
+
+def html_totals(session: pytest.Session) -> list[str]:
+    """Return what the page of pytest-html says of the run as a whole."""
+    run = session.config.stash.get(_RUN, None)
+    return html_columns.totals((result.status for result in run.results), run.summary) if run is not None else []
 
 
 def summarize(reporter: Any) -> None:

@@ -4,16 +4,27 @@
 
 from __future__ import annotations
 
+import datetime
+import html
+import json
+import re
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
-from verify.engine import options
+from verify.engine import html_columns, options
 from verify.engine.matrix import Selection
 from verify.engine.options import Options
+from verify.engine.results import read_results
 from verify.engine.session import Run
+from verify.engine.words import Status
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def inventory(base: Path, **variables: Any) -> Path:
@@ -45,3 +56,56 @@ def test_the_option_is_left_out_by_default() -> None:
     parser = pytest.Parser(_ispytest=True)
     options.add(parser)
     assert parser.parse_known_args([]).forks is None
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_a_row_of_the_page_has_the_word_of_the_run(status: Status) -> None:
+    cells = ["<td>result</td>", "<td>test</td>"]
+    html_columns.row(SimpleNamespace(user_properties=[("status", str(status))]), cells)
+    assert cells[1] == f'<td class="col-status">{status.replace("_", " ")}</td>'
+    assert html_columns.totals([status, status], ["a < b"]) == [
+        f"<p>Controls: 2 {status.replace('_', ' ')}.</p>",
+        "<p>a &lt; b</p>",
+    ]
+
+
+def test_the_page_of_pytest_html_stands_beside_the_report_and_hides_no_status(tmp_path: Path) -> None:
+    """What is waived or not applicable did not pass; what is unknown is not lost among pytest-html's own words."""
+    now = datetime.datetime.now(tz=datetime.UTC)
+    about = dict.fromkeys(("reason", "compensating_control"), "The runner moves to another machine next week.")
+    people = {name: f"{name}@example.org" for name in ("requester", "approver")}
+    instants = {"approved_on": now - datetime.timedelta(1), "expires_on": now + datetime.timedelta(1)}
+    waiver = {
+        **{"id": "W-2026-001", "item": "CORE-02", "subjects": {"kind": "pipeline", "names": ["build"]}},
+        **{**about, **people, "owner": "platform", "ticket": "OPS-1"},
+        **{name: f"{instant:%Y-%m-%dT%H:%M:%SZ}" for name, instant in instants.items()},
+    }
+    base = inventory(
+        tmp_path,
+        verify_pipelines=[{"name": "build", "cadence_s": 86400}],
+        verify_empty={"pool": "One host is no pool of anything."},
+        verify_waivers_file="waivers.yml",
+    )
+    (base / "inventories/small/waivers.yml").write_text(yaml.safe_dump([waiver]), encoding="utf-8")
+    names = [word for item in ("CORE-02", "EFFICIENCY-02", "STANDUP-01") for word in ("--item", item)]
+    words = ["-p", "no:cacheprovider", "-q", str(ROOT / "verify"), "-c", str(ROOT / "pyproject.toml")]
+    pages = ["--html", "page.html", "--self-contained-html", "--junitxml", "page.xml"]
+    command = [sys.executable, "-m", "pytest", *words, "--env", "small", *names, *pages]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=base)
+    assert done.returncode == 10, done.stdout + done.stderr
+    page = (base / "page.html").read_text(encoding="utf-8")
+    assert "<p>Controls: " in page and "DO NOT SIGN" in page
+    found = re.search(r'data-jsonblob="([^"]*)"', page)
+    assert found is not None
+    rows = {name.rpartition("::")[2]: told for name, (told,) in json.loads(html.unescape(found[1]))["tests"].items()}
+    (results,) = base.glob("reports/small/*/results.jsonl")
+    own = {one.control: one.status for one in read_results(results).controls}
+    assert {name: told["status"] for name, told in rows.items()} == {
+        name: status.replace("_", " ") for name, status in own.items()
+    }
+    assert {Status.WAIVED, Status.NOT_APPLICABLE, Status.UNKNOWN} <= set(own.values())
+    shown = {Status.WAIVED: "Skipped", Status.NOT_APPLICABLE: "Skipped", Status.PASS: "Passed"}
+    assert {name: told["result"] for name, told in rows.items()} == {
+        name: shown.get(status, "Failed") for name, status in own.items()
+    }
+    assert (results.parent / "audit.html").exists()
