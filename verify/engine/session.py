@@ -34,6 +34,7 @@ from verify.engine.matrix import Line, expected, lines
 from verify.engine.options import Options
 from verify.engine.results import Results
 from verify.engine.words import EXIT_BROKEN, GREEN
+from verify.report import scope
 
 __all__ = ["Run"]
 
@@ -116,6 +117,9 @@ class Run:
         self.header["collected"] = _utc.iso_ms(_utc.from_epoch(now))
         self.header["population"].update(header.reached(self.environment, evidence))
         self.header.update(collectors.about(evidence))
+        dear = scope.dear_logins(self.header["kex"])
+        if dear:
+            progress(dear.replace("\u202f", " "))
         self._estate = Estate(self.environment, evidence, now=now)
         self._log = Results(self.folder / "results.jsonl")
         self._log.header(self.header)

@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_words import moment
 from verify.engine.words import Status
 from verify.report.data import ReportData
+from verify.report.scope import dear_logins
 from verify.report.text import WORDS, counted, from_epoch, value
 
 __all__ = ["attestation_view", "limits", "verify_commands", "waiver_view"]
@@ -88,7 +89,8 @@ def limits(data: ReportData) -> list[str]:
         found.insert(0, "The clock of the runner could not be compared with a time source; ages may be wrong.")
     if not data.complete:
         found.insert(0, "The run did not come to its end. What it decided stands below; what it did not is unknown.")
-    return [*found, *(str(one) for one in run.get("limits") or ())]
+    dear = dear_logins(run.get("kex"))
+    return [*found, *([dear] if dear else []), *(str(one) for one in run.get("limits") or ())]
 
 
 def verify_commands(data: ReportData) -> list[dict[str, str]]:

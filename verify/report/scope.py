@@ -17,7 +17,10 @@ from verify.report.drawings import coverage_bar
 from verify.report.groups import CSS
 from verify.report.text import WORDS, age, counted, thin, time_of, value
 
-__all__ = ["population", "run_facts", "sources"]
+__all__ = ["dear_logins", "population", "run_facts", "sources"]
+
+# A key exchange that no quantum computer opens, for several times the processor time of an elliptic curve.
+_DEAR = "sntrup"
 
 
 def run_facts(data: ReportData) -> list[tuple[str, Any]]:
@@ -48,6 +51,22 @@ def run_facts(data: ReportData) -> list[tuple[str, Any]]:
 
 def _counted(found: Mapping[str, int]) -> str:
     return ", ".join(f"{name} ({counted(number, 'host')})" for name, number in found.items())
+
+
+def dear_logins(kex: Any) -> str:
+    """Return the sentence about hosts whose key exchange makes a login dear; empty without any.
+
+    ``kex`` counts hosts by key exchange, as the header of a run does.
+    """
+    found = {name: number for name, number in kex.items() if name.startswith(_DEAR)} if isinstance(kex, Mapping) else {}
+    if not found:
+        return ""
+    hosts = sum(found.values())
+    return (
+        f"{counted(hosts, 'host')} {'uses' if hosts == 1 else 'use'} the key exchange {' or '.join(sorted(found))}, "
+        "which withstands quantum computers and makes each login several times dearer in processor time than "
+        "curve25519-sha256: ssh's option KexAlgorithms changes that where it is wanted, and nothing here does."
+    )
 
 
 def population(data: ReportData) -> dict[str, Any]:

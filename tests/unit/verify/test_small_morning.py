@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
+from verify.collect import collectors
 from verify.engine import html_columns, options
 from verify.engine.matrix import Selection
 from verify.engine.options import Options
@@ -56,6 +57,17 @@ def test_the_option_is_left_out_by_default() -> None:
     parser = pytest.Parser(_ispytest=True)
     options.add(parser)
     assert parser.parse_known_args([]).forks is None
+
+
+def test_a_dear_key_exchange_is_told_before_anything_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Options("small", "", Selection(), None, "today", None, True, tmp_path / "reports", None)
+    run = Run.prepare(asked, cwd=inventory(tmp_path))
+    for name in ("collect", "remember"):
+        monkeypatch.setattr(collectors, name, lambda *_given, **_named: None)
+    monkeypatch.setattr(collectors, "about", lambda _evidence: {"kex": {"sntrup761x25519-sha512": 2}, "clock": {}})
+    told: list[str] = []
+    run.gather(told.append)
+    assert told[-1].startswith("2 hosts use the key exchange sntrup761x25519-sha512") and "KexAlgorithms" in told[-1]
 
 
 @pytest.mark.parametrize("status", list(Status))

@@ -117,6 +117,24 @@ def test_coverage_is_told_in_numbers(pages: dict[str, Page], runs: dict[str, Rep
     assert "No system of record for announcements is connected." in part(pages["bad"], "limits")
 
 
+@pytest.mark.parametrize(
+    ("kex", "told"),
+    [
+        (
+            {"sntrup761x25519-sha512@openssh.com": 3, "curve25519-sha256": 9},
+            "3 hosts use the key exchange sntrup761x25",
+        ),
+        ({"sntrup761x25519-sha512": 1}, "1 host uses the key exchange sntrup761x25519-sha512, which"),
+        ({"curve25519-sha256": 9, "none": 1}, ""),
+    ],
+)
+def test_a_dear_key_exchange_is_said(runs: dict[str, ReportData], kex: dict[str, int], told: str) -> None:
+    page = Page(render(changed(runs["green"], kex=kex)))
+    limits = part(page, "limits")
+    assert ("KexAlgorithms" in limits and "several times dearer" in limits) is bool(told)
+    assert told in limits
+
+
 def test_every_finding_has_a_place_and_tells_its_cell(pages: dict[str, Page], runs: dict[str, ReportData]) -> None:
     ids = Counter(pages["bad"].ids)
     data = runs["bad"]
