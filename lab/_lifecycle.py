@@ -238,7 +238,7 @@ def provision(estate: Estate, console: Console) -> None:
     program = str(own) if own.exists() else shutil.which("ansible-playbook")
     if program is None:
         raise LabRefused(
-            "There is no ansible-playbook in .venv or on the PATH; run `make venv`, or: lab up --no-provision"
+            "There is no ansible-playbook in .venv or on the PATH; run `make lab`, or: lab up --no-provision"
         )
     if not playbook.exists():
         raise LabRefused(f"{playbook} does not exist; use: lab up --no-provision")

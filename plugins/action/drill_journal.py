@@ -119,7 +119,9 @@ class _Clerk:
         base = drills_dir(args["reports_dir"], args["environment"])
         plan = _checked_plan(args["plan"], expected_seconds(base, scenario=args["scenario"]))
         expected = sum(item["expected_s"] or 0 for item in plan)
-        return {"changed": False, "plan": plan, "lines": plan_lines(plan), "expected_s": round(expected, 1)}
+        left = unfinished(base, scenario=args["scenario"])
+        told = {"lines": plan_lines(plan), "expected_s": round(expected, 1), "unfinished": left.name if left else ""}
+        return {"changed": False, "plan": plan, **told}
 
     def do_open(self) -> dict[str, Any]:
         """Start a drill, or take up the one that a killed run left."""

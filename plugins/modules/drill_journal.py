@@ -196,6 +196,10 @@ resumed:
   description: Whether V(open) took up an earlier run.
   type: bool
   returned: when opened
+unfinished:
+  description: The drill of this scenario that a killed run left and that V(open) will take up; empty without one.
+  type: str
+  returned: when planned
 plan:
   description: The steps with their expected seconds.
   type: list

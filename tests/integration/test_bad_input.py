@@ -1,0 +1,71 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bad input gets one clear sentence before anything is touched, and leaves no drill behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import _drills
+import pytest
+from _lab import lab
+
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("estate")]
+
+LIVE = ("-e", f"dr_drill_confirm={_drills.ENVIRONMENT}")
+RESTORE = "playbooks/restore.yml"
+
+
+def told(*arguments: str, cwd: Path, playbook: str = "dr-drill.yml") -> str:
+    """Run a playbook that has to refuse, see that nothing was begun, and return what it said on one line."""
+    done = _drills.run(*arguments, cwd=cwd, playbook=playbook)
+    assert done.returncode != 0, done.stdout[-2000:]
+    assert _drills.drills(cwd) == []
+    return " ".join((done.stdout + done.stderr).split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("-e", "dr_drill_scenaro=site_partition", *LIVE), "dr_drill_scenaro is no variable of role dr"),
+        (("-e", "dr_drill_scenario=no_such"), "Scenario no_such is unknown; known are database_host_lost"),
+        (("-e", "dr_drill_confirm=prod"), "dr_drill_confirm is prod, but the inventory is of lab"),
+        (("-e", "ops_environment="), "ops_environment is not set"),
+        (("-e", "ops_protected=true"), "dr_stand_in is set in lab, which is protected"),
+        (("-e", '{"dr_heal_command": []}', *LIVE), "A live drill needs dr_heal_command"),
+        (("-e", "dr_rto_target=soon"), "dr_rto_target"),
+        (("-e", "dr_recovery_site=site_a"), "must name two different groups of the inventory"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_a_drill_refuses(arguments: tuple[str, ...], sentence: str, tmp_path: Path) -> None:
+    assert sentence in told(*arguments, cwd=tmp_path)
+
+
+def test_a_drill_does_not_begin_while_a_host_is_silent(tmp_path: Path) -> None:
+    lab("--quiet", "fault", "host-kill", "app3")
+    try:
+        assert "app3 does not answer by ssh" in told(*LIVE, cwd=tmp_path)
+    finally:
+        lab("--quiet", "heal", "--all")
+    assert _drills.writable() == ["db1"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("-e", "restore_host=db9"), "restore_host (db9) must be a host of the inventory"),
+        (("-e", "restore_host=db2"), "confirm with -e restore_confirm=db2"),
+        (("-e", "restore_host=db2", "--check", "-e", "restore_set=20200101-000000F"), "does not see the backup"),
+        (("-e", "restore_host=db2", "--check", "-e", "restore_type=time"), "restore_type time needs restore_target"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_a_restore_refuses(arguments: tuple[str, ...], sentence: str, tmp_path: Path) -> None:
+    assert sentence in told(*arguments, cwd=tmp_path, playbook=RESTORE)
+
+
+def test_two_first_primaries_are_refused_before_any_host_is_touched(tmp_path: Path) -> None:
+    said = told("-e", "postgresql_bootstrap=true", cwd=tmp_path, playbook="playbooks/site.yml")
+    assert "of two minds about the first primary" in said
+    assert "Make managed hosts" not in said
