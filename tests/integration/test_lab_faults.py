@@ -222,10 +222,19 @@ def test_a_full_disk_keeps_every_file_and_refuses_new_ones() -> None:
     assert {name for name in before if before[name] != after.get(name)} == set()
 
 
-def ask(*statements: str) -> None:
-    """Run statements on the primary, each in a transaction of its own."""
+def psql(*statements: str) -> subprocess.CompletedProcess[str]:
+    """Run statements in the postgres database of db1 and return the completed process."""
     words = [word for statement in statements for word in ("-c", statement)]
-    on("db1", "runuser", "-u", "postgres", "--", "psql", "-XAtq", *words)
+    return subprocess.run(
+        ["podman", "exec", f"{PREFIX}-db1", "runuser", "-u", "postgres", "--", "psql", "-XAtq", *words],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def ask(*statements: str) -> None:
+    """Run statements on the primary; they have to succeed."""
+    done = psql(*statements)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -290,15 +299,6 @@ def test_an_expired_certificate_is_what_clients_meet(address: dict[str, str]) ->
     until(lambda: "certificate has expired" in said(), 15)
     lab("heal", "expire-certificate", "repo1")
     until(lambda: "Verify return code: 0 (ok)" in said(), 15)
-
-
-def psql(*statements: str) -> subprocess.CompletedProcess[str]:
-    """Run statements in the postgres database of db1 and return the completed process."""
-    words = [word for statement in statements for word in ("-c", statement)]
-    return subprocess.run(
-        ["podman", "exec", f"{PREFIX}-db1", "runuser", "-u", "postgres", "--", "psql", "-XAtq", *words],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
 
 
 def test_a_damaged_page_is_met_by_its_checksum() -> None:
