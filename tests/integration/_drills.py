@@ -22,11 +22,12 @@ from _lab import INVENTORY, PREFIX, ROOT, run_on
 ENVIRONMENT = "lab"
 DATABASES = ("db1", "db2")
 RUN_TIMEOUT_S = int(os.environ.get("OPS_DRILL_TIMEOUT", "900"))
-# The loop ends by itself: a command in a container outlives the one that asked for it.
+# The loop ends by itself: a command in a container outlives the one that asked for it. A line is written at once, after
+# its answer: an end between the instant and the answer would look like a host that did not answer.
 LOOP = (
-    "while :; do printf '%s ' $(date +%s.%N); "
-    "PGCONNECT_TIMEOUT=1 /usr/lib/postgresql/15/bin/psql -h /var/run/postgresql -AtXqc "
-    "'SELECT NOT pg_is_in_recovery()' 2>/dev/null || echo -; sleep 0.2; done"
+    "while :; do at=$(date +%s.%N); "
+    "answer=$(PGCONNECT_TIMEOUT=1 /usr/lib/postgresql/15/bin/psql -h /var/run/postgresql -AtXqc "
+    "'SELECT NOT pg_is_in_recovery()' 2>/dev/null || echo -); echo $at $answer; sleep 0.2; done"
 )
 LOOP_S = "20"
 

@@ -9,6 +9,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,3 +70,43 @@ def monitoring_settles() -> None:
     while found := json.loads(on("mon1", "python3", "-c", UNSETTLED)):
         assert time.monotonic() < deadline, f"after {SETTLED_S} s monitoring still lacks: {found}"
         time.sleep(3)
+
+
+def until(what: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, f"not reached within {seconds} s"
+        time.sleep(0.3)
+
+
+def psql(*statements: str, host: str = "db1", options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    """Run statements in the postgres database of a host, as the account that owns it."""
+    words = [word for statement in statements for word in ("-c", statement)]
+    stop = ("-v", "ON_ERROR_STOP=1", "-d", "postgres")
+    return run_on(host, "runuser", "-u", "postgres", "--", "psql", "-XAtq", *stop, *options, *words)
+
+
+def sql(*statements: str, host: str = "db1", options: tuple[str, ...] = ()) -> str:
+    """Run statements that have to succeed and return the bare answer."""
+    done = psql(*statements, host=host, options=options)
+    assert done.returncode == 0, f"{host}: {statements}: {done.stderr}"
+    return done.stdout.strip()
+
+
+@contextmanager
+def archive_at_rest() -> Iterator[None]:
+    """See that no segment comes into the archive by itself, and that the last one has arrived."""
+    sql("ALTER SYSTEM SET archive_timeout = 0", "SELECT pg_reload_conf()")
+    count = "find /var/lib/pgbackrest/archive -name '*.zst' | wc -l"
+    settled = [""]
+
+    def quiet() -> bool:
+        last, settled[0] = settled[0], on("repo1", "sh", "-c", f"sleep 2; {count}")
+        return last == settled[0]
+
+    try:
+        until(quiet)
+        yield
+    finally:
+        sql("ALTER SYSTEM RESET archive_timeout", "SELECT pg_reload_conf()")

@@ -11,6 +11,7 @@ from typing import Any
 
 import _drills
 import pytest
+from _lab import sql
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("estate")]
 
@@ -80,6 +81,7 @@ def test_a_gap_is_refused(tmp_path: Path) -> None:
 def test_a_copy_is_proved_beside_the_live_environment(tmp_path: Path) -> None:
     """A copy beside the live environment restores and proves, and no client notices."""
     started = datetime.datetime.now(tz=datetime.UTC)
+    server = sql("SELECT pg_postmaster_start_time()")
     with _drills.Observer() as observer:
         done = _drills.run(cwd=tmp_path)
     record = _drills.record(_drills.drills(tmp_path)[-1])
@@ -87,7 +89,9 @@ def test_a_copy_is_proved_beside_the_live_environment(tmp_path: Path) -> None:
     assert record["mode"] == "copy"
     assert record["verdict"] in GOOD
     assert {row["result"] for row in record["integrity"]} == {"verified"}
+    assert observer.samples["db1"], "nobody watched the primary"
     assert all(answer for _stamp, answer in observer.samples["db1"]), "the primary was disturbed"
+    assert sql("SELECT pg_postmaster_start_time()") == server, "the primary was started again"
     assert record["started"] >= f"{started:%Y-%m-%dT%H:%M:%S}"
 
 

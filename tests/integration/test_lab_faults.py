@@ -7,12 +7,11 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from _lab import PREFIX, lab, on
+from _lab import PREFIX, archive_at_rest, lab, on, psql, sql, until
 
 pytestmark = pytest.mark.lab
 
@@ -54,14 +53,6 @@ def controller_reaches(address: str) -> bool:
             return connection.recv(4) == b"SSH-"
     except OSError:
         return False
-
-
-def until(what: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, f"not reached within {seconds} s"
-        time.sleep(0.3)
 
 
 @pytest.fixture(scope="module")
@@ -222,38 +213,14 @@ def test_a_full_disk_keeps_every_file_and_refuses_new_ones() -> None:
     assert {name for name in before if before[name] != after.get(name)} == set()
 
 
-def psql(*statements: str) -> subprocess.CompletedProcess[str]:
-    """Run statements in the postgres database of db1 and return the completed process."""
-    words = [word for statement in statements for word in ("-c", statement)]
-    return subprocess.run(
-        ["podman", "exec", f"{PREFIX}-db1", "runuser", "-u", "postgres", "--", "psql", "-XAtq", *words],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-
-def ask(*statements: str) -> None:
-    """Run statements on the primary; they have to succeed."""
-    done = psql(*statements)
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.fixture(scope="module")
 def archive() -> Iterator[None]:
     """See that the archive holds enough segments to damage one in the middle, and that none comes by itself."""
     for number in range(3):
-        ask(f"SELECT pg_logical_emit_message(true, 'lab', 'segment {number}')", "SELECT pg_switch_wal()")
-    ask("ALTER SYSTEM SET archive_timeout = 0", "SELECT pg_reload_conf()")
-    count = "find /var/lib/pgbackrest/archive -name '*.zst' | wc -l"
-    until(lambda: int(on("repo1", "sh", "-c", count)) >= 4)
-    settled = [""]
-
-    def quiet() -> bool:
-        last, settled[0] = settled[0], on("repo1", "sh", "-c", count)
-        return last == settled[0]
-
-    until(quiet)
-    yield
-    ask("ALTER SYSTEM RESET archive_timeout", "SELECT pg_reload_conf()")
+        sql(f"SELECT pg_logical_emit_message(true, 'lab', 'segment {number}')", "SELECT pg_switch_wal()")
+    with archive_at_rest():
+        assert int(on("repo1", "sh", "-c", "find /var/lib/pgbackrest/archive -name '*.zst' | wc -l")) >= 4
+        yield
 
 
 @pytest.mark.usefixtures("archive")

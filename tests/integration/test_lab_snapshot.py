@@ -5,12 +5,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from collections.abc import Iterator
 
 import pytest
-from _lab import PREFIX, lab
+from _lab import lab, psql
 
 pytestmark = pytest.mark.lab
 
@@ -18,12 +17,6 @@ NAME = "integration-test"
 MARK = "lab-snapshot-mark"
 RESTORE_SECONDS = 60
 DATABASE_SECONDS = 60
-
-
-def psql(statement: str) -> subprocess.CompletedProcess[str]:
-    """Run a statement in the postgres database of db1 and return the completed process."""
-    command = ["podman", "exec", f"{PREFIX}-db1", "runuser", "-u", "postgres", "--", "psql", "-XAtqc", statement]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def wait_for_database() -> float:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from _lab import INVENTORY, PREFIX, ROOT, lab, monitoring_settles, on, run_on
+from _lab import INVENTORY, PREFIX, ROOT, lab, monitoring_settles, on, run_on, sql
 
 from verify.engine.results import read_results
 from verify.engine.words import GREEN
@@ -112,11 +112,9 @@ def logs_stopped() -> Fault:
 def role_created() -> Fault:
     """A role that nobody declared can log in to the database."""
 
-    def sql(statement: str) -> Callable[[], str]:
-        return lambda: on("db1", "runuser", "-u", "postgres", "--", "psql", "-XAtq", "-d", "postgres", "-c", statement)
-
     red = {("SECURITY-01.roles", "db1")}
-    return Fault("a role was created", sql("CREATE ROLE tmp_export LOGIN"), sql("DROP ROLE IF EXISTS tmp_export"), red)
+    make, undo = lambda: sql("CREATE ROLE tmp_export LOGIN"), lambda: sql("DROP ROLE IF EXISTS tmp_export")
+    return Fault("a role was created", make, undo, red)
 
 
 def motd_writable() -> Fault:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _lab import INVENTORY, PREFIX, ROOT, lab, on, run_on
+from _lab import INVENTORY, PREFIX, ROOT, lab, on, run_on, sql, until
 
 pytestmark = pytest.mark.lab
 
@@ -52,21 +52,6 @@ def module(host: str, name: str, tmp: Path, **arguments: Any) -> dict[str, Any]:
     return loaded
 
 
-def sql(host: str, statement: str, *options: str) -> str:
-    """Run a statement on a database host as the account that owns it and return the bare answer."""
-    return on(
-        host, *AS_POSTGRES, "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", *options, "-d", "postgres", "-c", statement
-    ).strip()
-
-
-def until(what: Callable[[], bool], seconds: float) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, f"not reached within {seconds} s"
-        time.sleep(0.3)
-
-
 @dataclass
 class Bench:
     """The primary, the other database host, what identifies the cluster, and where results go."""
@@ -87,13 +72,13 @@ class Bench:
     def archived(self) -> bool:
         """Tell whether every finished segment has reached the archive."""
         waiting = "SELECT count(*) = 0 FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
-        return sql(self.primary, waiting) == "t"
+        return sql(waiting, host=self.primary) == "t"
 
     def write(self, segments: int = 1) -> None:
         """Write rows and finish as many segments, so that they are archived."""
         for _number in range(segments):
-            sql(self.primary, f"INSERT INTO {TABLE} SELECT generate_series(1, 100)")
-            sql(self.primary, "SELECT pg_switch_wal()")
+            sql(f"INSERT INTO {TABLE} SELECT generate_series(1, 100)", host=self.primary)
+            sql("SELECT pg_switch_wal()", host=self.primary)
             self.rows += 100
         until(self.archived, 90)
 
@@ -111,9 +96,9 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     assert len(running) == 1, f"one primary is needed, these are: {sorted(running)}"
     primary, facts = running.popitem()
     other = "db2" if primary == "db1" else "db1"
-    started = sql(primary, "SELECT pg_postmaster_start_time()")
+    started = sql("SELECT pg_postmaster_start_time()", host=primary)
     it = Bench(primary, other, facts["system_identifier"], started, tmp)
-    sql(primary, f"DROP TABLE IF EXISTS {TABLE}; CREATE TABLE {TABLE} (n int)")
+    sql(f"DROP TABLE IF EXISTS {TABLE}; CREATE TABLE {TABLE} (n int)", host=primary)
     full = [
         row for row in module(REPOSITORY, "pgbackrest_info", tmp, stanza=STANZA)["backups"] if row["type"] == "full"
     ]
@@ -125,7 +110,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     assert before["errors"] == 0, before["findings"]
     it.clean = before["codes"]
     yield it
-    sql(primary, f"DROP TABLE IF EXISTS {TABLE}")
+    sql(f"DROP TABLE IF EXISTS {TABLE}", host=primary)
 
 
 @dataclass(frozen=True)
@@ -195,8 +180,8 @@ def restore_test_left_its_timeline(bench: Bench) -> Callable[[], None]:
     )
     key = re.search(r'^cipher-pass="(.+)"$', info, re.MULTILINE)
     assert key is not None
-    lsn = sql(bench.primary, "SELECT pg_current_wal_lsn()")
-    timeline = int(sql(bench.primary, "SELECT timeline_id FROM pg_control_checkpoint()"))
+    lsn = sql("SELECT pg_current_wal_lsn()", host=bench.primary)
+    timeline = int(sql("SELECT timeline_id FROM pg_control_checkpoint()", host=bench.primary))
     name = f"archive/{STANZA}/15-1/{timeline + 1:08X}.history"
     put = [*AS_POSTGRES, "pgbackrest", f"--stanza={STANZA}", "repo-put", f"--cipher-pass={key[1]}", name]
     on(REPOSITORY, *put, data=f"{timeline}\t{lsn}\tno recovery target specified\n")
@@ -249,8 +234,8 @@ def certificate_of_the_other_host(bench: Bench) -> Callable[[], None]:
 def archiving_stands_still(bench: Bench) -> Callable[[], None]:
     """Stop the repository's service while the primary writes on; what is written waits on the primary."""
     lab("fault", "service-stop", REPOSITORY, "pgbackrest.service")
-    sql(bench.primary, f"INSERT INTO {TABLE} SELECT generate_series(1, 100)")
-    sql(bench.primary, "SELECT pg_switch_wal()")
+    sql(f"INSERT INTO {TABLE} SELECT generate_series(1, 100)", host=bench.primary)
+    sql("SELECT pg_switch_wal()", host=bench.primary)
     bench.rows += 100
 
     def undo() -> None:
@@ -310,11 +295,11 @@ def test_a_fault_is_found_by_its_name(name: str, bench: Bench) -> None:
     case = CASES[name]
     arguments = dict(case.audit)
     if case.code == "stale_archive":
-        arguments["current_lsn"] = sql(bench.primary, "SELECT pg_current_wal_lsn()")
+        arguments["current_lsn"] = sql("SELECT pg_current_wal_lsn()", host=bench.primary)
     told, undo = made(case, bench)
     try:
         if case.code == "stale_archive":
-            arguments["current_lsn"] = sql(bench.primary, "SELECT pg_current_wal_lsn()")
+            arguments["current_lsn"] = sql("SELECT pg_current_wal_lsn()", host=bench.primary)
         began = time.monotonic()
         result = bench.audit(depth=case.depth, **arguments)
         took = time.monotonic() - began
@@ -337,16 +322,16 @@ def test_a_fault_is_found_by_its_name(name: str, bench: Bench) -> None:
 
 def test_the_repository_is_clean_again_and_the_primary_was_not_touched(bench: Bench) -> None:
     bench.write()
-    after = bench.audit(current_lsn=sql(bench.primary, "SELECT pg_current_wal_lsn()"))
+    after = bench.audit(current_lsn=sql("SELECT pg_current_wal_lsn()", host=bench.primary))
     assert after["errors"] == 0, after["findings"]
     assert set(after["codes"]) <= set(bench.clean)
-    assert sql(bench.primary, "SELECT pg_postmaster_start_time()") == bench.started
+    assert sql("SELECT pg_postmaster_start_time()", host=bench.primary) == bench.started
 
 
 def test_a_real_restore_brings_back_what_was_written(bench: Bench) -> None:
     bench.write()
-    lsn = sql(bench.primary, "SELECT pg_current_wal_lsn()")
-    sql(bench.primary, f"INSERT INTO {TABLE} SELECT generate_series(1, 7)")
+    lsn = sql("SELECT pg_current_wal_lsn()", host=bench.primary)
+    sql(f"INSERT INTO {TABLE} SELECT generate_series(1, 7)", host=bench.primary)
     bench.write()
     socket = f"{SCRATCH}-socket"
     shell('rm -rf "$1" "$2"; install -d -o postgres -m 700 "$2"', SCRATCH, socket, host=bench.other)
@@ -371,8 +356,8 @@ def test_a_real_restore_brings_back_what_was_written(bench: Bench) -> None:
         control = [*AS_POSTGRES, f"{BIN_DIR}/pg_ctl", "-D", SCRATCH, "-s", "-w", "-l", f"{SCRATCH}/log"]
         on(bench.other, *control, "start")
         there = ("-h", socket, "-p", "5999")
-        until(lambda: sql(bench.other, "SELECT pg_is_in_recovery()", *there) == "f", 60)
-        assert int(sql(bench.other, COUNT, *there)) == bench.rows - 100
+        until(lambda: sql("SELECT pg_is_in_recovery()", host=bench.other, options=there) == "f", 60)
+        assert int(sql(COUNT, host=bench.other, options=there)) == bench.rows - 100
         on(bench.other, *control, "-m", "fast", "stop")
     finally:
         run_on(bench.other, *AS_POSTGRES, f"{BIN_DIR}/pg_ctl", "-D", SCRATCH, "-s", "-m", "immediate", "stop")
@@ -441,7 +426,7 @@ def test_a_running_server_is_never_overwritten_and_a_left_pid_file_does_not_hind
     arguments = {"stanza": STANZA, "data_dir": DATA_DIR, "delta": True}
     refused = module(bench.primary, "pgbackrest_restore", bench.tmp, **arguments)
     assert "PostgreSQL is running" in refused["msg"]
-    assert sql(bench.primary, "SELECT pg_postmaster_start_time()") == bench.started
+    assert sql("SELECT pg_postmaster_start_time()", host=bench.primary) == bench.started
     shell(
         'printf "1\\n%s\\n" "$1" > "$1/postmaster.pid"; : > "$1/PG_VERSION"; mkdir "$1/global"; chown -R postgres "$1"',
         scratch,
