@@ -35,6 +35,8 @@ STOP_SECONDS = 40
 STOP_ORDER = (("client1", "lb1", "lb2", "app1", "app2", "app3"), ("db1", "db2"), ("repo1", "mon1"))
 READY_SECONDS = 90
 INOTIFY_INSTANCES = 1024
+INOTIFY_LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
+INOTIFY_BEFORE = "inotify_before"
 ALL_HOSTS = tuple(host.name for host in HOSTS)
 
 
@@ -87,7 +89,7 @@ def prepare(podman: Podman, estate: Estate, console: Console, program: Path) -> 
     _network.check_subnet(podman, estate)
     if missing_hosts(podman)[0]:
         check_disk(estate.state, Path("/var/lib/containers"))
-    raise_inotify(console)
+    raise_inotify(console, estate.state.parent / INOTIFY_BEFORE)
     image = _image.ensure(podman, estate, console)
     _network.create(podman, estate)
     _network.apply(estate, _records.cuts(estate))
@@ -101,12 +103,19 @@ def prepare(podman: Podman, estate: Estate, console: Console, program: Path) -> 
     return image
 
 
-def raise_inotify(console: Console) -> None:
-    """Allow enough inotify instances for ten systemds; they all count for the same root user."""
-    path = Path("/proc/sys/fs/inotify/max_user_instances")
-    if int(path.read_text(encoding="ascii")) < INOTIFY_INSTANCES:
-        path.write_text(f"{INOTIFY_INSTANCES}\n", encoding="ascii")
-        console.say(f"fs.inotify.max_user_instances raised to {INOTIFY_INSTANCES} until the next start of this machine")
+def raise_inotify(console: Console, before: Path, limit: Path = INOTIFY_LIMIT) -> None:
+    """Allow enough inotify instances for ten systemds, which all count for root, and keep in a file what it was."""
+    found = int(limit.read_text(encoding="ascii"))
+    if found < INOTIFY_INSTANCES:
+        before.write_text(f"{found}\n", encoding="ascii")
+        limit.write_text(f"{INOTIFY_INSTANCES}\n", encoding="ascii")
+        console.say(f"fs.inotify.max_user_instances raised from {found} to {INOTIFY_INSTANCES} until the last lab goes")
+
+
+def restore_inotify(before: Path, limit: Path = INOTIFY_LIMIT) -> None:
+    """Set the number of inotify instances back to what it was, unless somebody else changed it meanwhile."""
+    if before.exists() and int(limit.read_text(encoding="ascii")) == INOTIFY_INSTANCES:
+        limit.write_text(before.read_text(encoding="ascii"), encoding="ascii")
 
 
 def create_host(podman: Podman, estate: Estate, host: str, image: str) -> None:
@@ -299,4 +308,5 @@ def destroy(podman: Podman, estate: Estate, console: Console, *, image: bool) ->
     shutil.rmtree(estate.state, ignore_errors=True)
     lock_file(estate).unlink(missing_ok=True)
     if not any(entry.is_dir() for entry in estate.state.parent.iterdir()):
+        restore_inotify(estate.state.parent / INOTIFY_BEFORE)
         shutil.rmtree(estate.state.parent, ignore_errors=True)

@@ -15,16 +15,6 @@ tools_packages=(git make python3 python3-venv ca-certificates)
 lab_packages=(podman runc netavark aardvark-dns iptables mmdebstrap debian-archive-keyring nftables iproute2 openssh-client openssl
     postgresql rsync shellcheck zstd)
 
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then
-        "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
-    else
-        die "this step needs root: run it as root, or install sudo and allow it for $(id -un)"
-    fi
-}
-
 # Run a long command with a line every 20 s, so that silence never looks like a hang; its output is shown when it fails.
 patiently() {
     local title=$1 log begun=$SECONDS code=0
@@ -52,8 +42,8 @@ patiently() {
 # PostgreSQL is installed for its programs alone: no cluster of this machine is made, and no server is started.
 no_cluster_of_our_own() {
     [ -e /etc/postgresql-common ] && return
-    as_root mkdir -p /etc/postgresql-common/createcluster.d
-    echo "create_main_cluster = false" | as_root tee /etc/postgresql-common/createcluster.d/ops.conf >/dev/null
+    as_root mkdir -p "$(dirname "$no_cluster")"
+    echo "create_main_cluster = false" | as_root tee "$no_cluster" >/dev/null
 }
 
 missing_packages() {

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lab._console import LabRefused
+from lab._console import Console, LabRefused
 from lab._estate import GROUPS, HOSTS, Estate, get_host, hosts_of
-from lab._lifecycle import ALL_HOSTS, STOP_ORDER, identity
+from lab._lifecycle import ALL_HOSTS, STOP_ORDER, identity, raise_inotify, restore_inotify
 from lab._network import mac_address
 
 
@@ -27,6 +27,23 @@ def test_groups_hold_hosts_only_and_sites_are_disjoint() -> None:
     sites = [set(GROUPS[site]) for site in ("site_a", "site_b", "vault", "outside")]
     assert sum(map(len, sites)) == len(names)
     assert set.union(*sites) == names
+
+
+@pytest.mark.parametrize(
+    ("found", "meanwhile", "left"),
+    [("128", None, "128"), ("4096", None, "4096"), ("128", "8192", "8192")],
+)
+def test_the_last_lab_leaves_the_limit_as_it_was(tmp_path: Path, found: str, meanwhile: str | None, left: str) -> None:
+    """A limit that is high enough is not touched, and what somebody set meanwhile stays."""
+    limit, before = tmp_path / "limit", tmp_path / "before"
+    limit.write_text(found)
+    for _lab in range(2):
+        raise_inotify(Console(quiet=True), before, limit)
+        assert int(limit.read_text()) >= 1024
+    if meanwhile:
+        limit.write_text(meanwhile)
+    restore_inotify(before, limit)
+    assert limit.read_text().strip() == left
 
 
 def test_nothing_of_two_labs_is_called_the_same(tmp_path: Path) -> None:
