@@ -17,7 +17,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "collections"))
 
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_fields import COMMON, RecordType  # noqa: E402
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_fields import COMMON, RecordType, in_words  # noqa: E402
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_schemas import RECORD_TYPES  # noqa: E402
 
 PAGE = ROOT / "docs" / "records.md"
@@ -43,6 +43,20 @@ This page is written by `scripts/records_page.py` from the schemas; edit those.
 - `environment` is the environment's own name, or one of those in `verify_environments` when several share the folder.
 - A record proves that somebody said something, and when. It does not prove that it was done well.
 
+## A draft to begin with
+
+```
+ansible-playbook -i inventories/prod playbooks/record.yml -e record_kind=postmortem --check --diff  # a draft
+ansible-playbook -i inventories/prod playbooks/record.yml -e record_kind=postmortem             # writes it
+ansible-playbook -i inventories/prod playbooks/record.yml -e record_file=FILE                   # files it
+```
+
+The draft lies in the folder of its type and has every key that has to be there, each with what it means; the others
+stand behind a `#`. As long as its name ends in `.draft.yml` it proves nothing and hinders nothing, and one that is
+only renamed is refused, because it says `draft: true`. Filing checks what a person filled in against the same schema,
+names every mistake with its key, and takes the draft away once the record lies beside it. A record that is there
+already is checked by the same command after it was edited. Neither overwrites a file.
+
 ## Files of other programs
 
 These may lie among the records as they come from the program:
@@ -64,29 +78,11 @@ absence of critical ones.
 """
 
 
-def shape(schema: Mapping[str, Any]) -> str:
-    """Return in a word or two what a value looks like."""
-    options = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
-    if options:
-        return f"{shape(options[0])}, or null"
-    if "enum" in schema:
-        return ", ".join(f"`{word}`" for word in schema["enum"])
-    if schema.get("instant"):
-        return "instant"
-    if schema.get("type") == "array":
-        inner = shape(schema["items"])
-        return "list" if inner == "mapping" else f"list of {inner}"
-    if schema.get("description"):
-        return str(schema["description"])
-    words = {"string": "text", "object": "mapping", "boolean": "yes or no", "integer": "whole number"}
-    return words.get(str(schema.get("type")), str(schema.get("type")))
-
-
 def rows(properties: Mapping[str, Any], required: list[str], inside: str = "") -> Iterator[str]:
     """Yield the rows of a table of keys, those inside a part or list below it."""
     for name, schema in properties.items():
         star = " *" if name in required else ""
-        yield f"| `{inside}{name}`{star} | {shape(schema)} | {schema.get('title', '')} |"
+        yield f"| `{inside}{name}`{star} | {in_words(schema)} | {schema.get('title', '')} |"
         inner = schema["items"] if schema.get("type") == "array" else schema
         if "properties" in inner:
             end = "[]." if inner is not schema else "."

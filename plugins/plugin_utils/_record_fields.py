@@ -23,6 +23,7 @@ __all__ = [
         "Field",
         "RecordType",
         "Shape",
+        "in_words",
         "listed",
         "maybe",
         "one_of",
@@ -65,6 +66,24 @@ def listed(shape: Mapping[str, Any]) -> Shape:
 def one_of(*words: str) -> Shape:
     """Return one word of some."""
     return {"enum": list(words)}
+
+
+def in_words(schema: Mapping[str, Any]) -> str:
+    """Return in a word or two what a value looks like."""
+    options = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
+    if options:
+        return f"{in_words(options[0])}, or null"
+    if "enum" in schema:
+        return ", ".join(f"`{word}`" for word in schema["enum"])
+    if schema.get("instant"):
+        return "instant"
+    if schema.get("type") == "array":
+        inner = in_words(schema["items"])
+        return "list" if inner == "mapping" else f"list of {inner}"
+    if schema.get("description"):
+        return str(schema["description"])
+    words = {"string": "text", "object": "mapping", "boolean": "yes or no", "integer": "whole number"}
+    return words.get(str(schema.get("type")), str(schema.get("type")))
 
 
 OPEN_INSTANT = maybe(INSTANT)

@@ -35,7 +35,10 @@ try:
 except ImportError:
     HAS_JSONSCHEMA = False
 
-__all__ = ["DRILL_LIKE", "PROCEDURES", "RECORD_TYPES", "SCHEMAS", "TYPES", "instants", "schema_name", "validate"]
+__all__ = [
+    *("DRILL_LIKE", "PROCEDURES", "RECORD_TYPES", "SCHEMAS", "TYPES"),
+    *("faults", "instants", "schema_name", "validate"),
+]
 
 RECORD_TYPES = {one.name: one for one in (*PEOPLE, *TEAM, *DELIVERY, *ESTATE, *PLATFORM, *PERIMETER)}
 """The types that are described key by key; those of backups, restores and drills stand in `PROCEDURES`."""
@@ -62,10 +65,10 @@ SCHEMAS: dict[str, dict[str, Any]] = {
 _VALIDATORS: dict[str, Any] = {}
 
 
-def validate(record: Mapping[str, Any], record_type: str) -> None:
-    """Check a record against the schema of its type, and that each instant in it is one of the calendar.
+def faults(record: Mapping[str, Any], record_type: str) -> list[str]:
+    """Return what is wrong with a record by the schema of its type, place by place, and instants of no calendar.
 
-    Raises `OpsError` naming the first places that are wrong, or the missing library.
+    Raises `OpsError` for an unknown type, or when the library is missing.
     """
     if record_type not in SCHEMAS:
         raise OpsError(f"There is no record type {record_type!r}{_nearest(record_type, TYPES)}.")
@@ -75,7 +78,15 @@ def validate(record: Mapping[str, Any], record_type: str) -> None:
         _VALIDATORS[record_type] = jsonschema.Draft202012Validator(SCHEMAS[record_type])
     found = _VALIDATORS[record_type].iter_errors(dict(record))
     errors = sorted(found, key=lambda error: [str(part) for part in error.absolute_path])
-    told = [_sentence(error) for error in errors] or list(_impossible(record, record_type))
+    return list(dict.fromkeys(_sentence(error) for error in errors)) or list(_impossible(record, record_type))
+
+
+def validate(record: Mapping[str, Any], record_type: str) -> None:
+    """Check a record against the schema of its type, and that each instant in it is one of the calendar.
+
+    Raises `OpsError` naming the first places that are wrong, or the missing library.
+    """
+    told = faults(record, record_type)
     if told:
         more = f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
         raise OpsError(f"The record of type {record_type} does not fit its schema: {'; '.join(told[:_SHOWN])}{more}.")
@@ -87,9 +98,19 @@ def _sentence(error: Any) -> str:
         known = list(error.schema.get("properties", {}))
         foreign = [str(key) for key in error.instance if key not in known]
         return "; ".join(f"{place} has a key {key!r} that it may not have{_nearest(key, known)}" for key in foreign)
+    if error.instance is None or error.instance == "":
+        return f"{place} is empty; write {_wanted(error.schema)}"
     described = _description(error.schema)
     told = f"{str(error.instance)[:60]!r} is not {described}" if described else error.message[:160]
     return f"{place}: {told}"
+
+
+def _wanted(schema: Any) -> str:
+    """Return what an empty key asks for, with the words that it may have."""
+    title = schema.get("title") if isinstance(schema, Mapping) else None
+    if not title:
+        return "it, or take its line away"
+    return f"{title} ({', '.join(map(str, schema['enum']))})" if "enum" in schema else str(title)
 
 
 def _description(schema: Any) -> str | None:

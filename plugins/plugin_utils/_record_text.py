@@ -19,7 +19,10 @@ import yaml
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 
-__all__ = ["MOST_BYTES", "entries_of", "read_text"]
+__all__ = ["DRAFT", "MOST_BYTES", "entries_of", "read_text"]
+
+DRAFT = ".draft.yml"
+"""How the name of a draft ends: a record that a person has yet to complete, and that counts for nothing until then."""
 
 MOST_BYTES = 32 * 1024 * 1024
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"

@@ -4,7 +4,8 @@
 
 A record is *attested* when an SSH signature beside its file (``<file>.sig``) holds against the allowed signers, and
 *declared* otherwise. A signature that does not hold is a fault, as is a signature whose file is gone. A file that
-belongs to no type is a fault of all types: nobody knows which of them lacks it.
+belongs to no type is a fault of all types: nobody knows which of them lacks it. A draft (``<file>.draft.yml``) is no
+record and no fault.
 
 PRIVATE to the collection: it can change at any time.
 """
@@ -21,10 +22,10 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils import _sshsig
 from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import plain
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_schemas import TYPES, validate
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_text import entries_of, read_text
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_text import DRAFT, entries_of, read_text
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._source_forms import FORMS, foreign_record, form_of
 
-__all__ = ["Found", "Reading", "RecordFault", "load_records", "read_records"]
+__all__ = ["Found", "Reading", "RecordFault", "belongs", "load_records", "read_records"]
 
 _SUFFIXES = (".yml", ".yaml", ".json")
 _ASIDE = ("README.md", "README", ".gitkeep", ".gitignore", ".gitattributes", "CODEOWNERS")
@@ -117,6 +118,8 @@ def _entries(reading: Reading) -> list[Path]:
         elif path.suffix == ".sig":
             if not path.with_suffix("").is_file():
                 reading.fault(path, parts[0], f"{path} is the signature of a file that is gone; bring the file back.")
+        elif path.name.endswith(DRAFT):
+            continue
         elif path.suffix in _SUFFIXES or form_of(path):
             kept.append(path)
         else:
@@ -157,8 +160,9 @@ def _read_file(reading: Reading, path: Path, kind: str, signer: str, environment
         where = f"{path}, record {number}" if len(rows) > 1 else str(path)
         try:
             record = plain(row)
+            _whole(record)
             validate(record, kind)
-            _belongs(record, kind, environments)
+            belongs(record, kind, environments)
         except OpsError as exc:
             reading.fault(path, kind, f"{where}: {exc.message}")
             continue
@@ -166,7 +170,13 @@ def _read_file(reading: Reading, path: Path, kind: str, signer: str, environment
         reading.found[kind].append(Found(kind, reading.name(path), klass, signer, record))
 
 
-def _belongs(record: dict[str, Any], kind: str, environments: Iterable[str]) -> None:
+def _whole(record: dict[str, Any]) -> None:
+    """Raise `OpsError` when a record says that it is a draft, as one does that was renamed before it was filed."""
+    if record.get("draft"):
+        raise OpsError(f"it is a draft still; call it {DRAFT} again, complete it, and file it with record.yml.")
+
+
+def belongs(record: dict[str, Any], kind: str, environments: Iterable[str]) -> None:
     """Raise `OpsError` when a record says another type or an environment that this directory does not serve."""
     said = record.get("type", kind)
     # Backups and drills carry a type of their own schema; all others may name their folder.
