@@ -20,6 +20,7 @@ import yaml
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import digest
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from verify.engine.remedy import Remedy, remedy_of
 
 __all__ = ["Catalogue", "Item", "Remedy", "load"]
 
@@ -32,15 +33,6 @@ _KEYS = {
 SEVERITIES = ("critical", "high", "medium", "low")
 FREQUENCIES = ("continuous", "daily", "weekly", "monthly", "quarterly", "per_event")
 METHODS = ("test", "examine", "interview")
-
-
-@dataclass(frozen=True, slots=True)
-class Remedy:
-    """What mends a finding: a playbook of this collection and its tags, or words where only people can."""
-
-    text: str
-    playbook: str = ""
-    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +156,6 @@ def _item(row: Mapping[str, Any], where: str) -> Item:
     if unknown:
         raise OpsError(f"verify/catalogue/{where}: there is no key {unknown[0]!r}; correct its name.")
     try:
-        remedy = row["remedy"]
         item = Item(
             id=row["id"],
             section=row["id"].rpartition("-")[0],
@@ -175,7 +166,7 @@ def _item(row: Mapping[str, Any], where: str) -> Item:
             owner=row["owner"],
             method=_one_of(row["method"], METHODS, where, "method"),
             sources=tuple(row["sources"]),
-            remedy=Remedy(remedy["text"], remedy.get("playbook", ""), tuple(remedy.get("tags", ()))),
+            remedy=_remedy(row["remedy"], where),
             freshness_s=float(row["freshness_s"]),
             bounds=dict(row.get("bounds", {})),
             references={name: tuple(values) for name, values in row.get("references", {}).items()},
@@ -188,6 +179,13 @@ def _item(row: Mapping[str, Any], where: str) -> Item:
     if item.section not in SECTIONS:
         raise OpsError(f"verify/catalogue/{where}: there is no section {item.section!r}.")
     return item
+
+
+def _remedy(row: Mapping[str, Any], where: str) -> Remedy:
+    try:
+        return remedy_of(row)
+    except OpsError as exc:
+        raise OpsError(f"verify/catalogue/{where}: {exc.message}") from exc
 
 
 def _one_of(value: str, known: tuple[str, ...], where: str, key: str) -> str:

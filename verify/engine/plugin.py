@@ -17,6 +17,7 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import O
 from verify.engine import html_columns, options, words
 from verify.engine.control import Control, registered
 from verify.engine.judge import ControlResult
+from verify.engine.remedy import commands, hosts_of
 from verify.engine.session import Run
 from verify.engine.words import Status
 from verify.testinfra import backend as hosts_of_tests
@@ -88,7 +89,7 @@ class ControlItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Say what does not hold, subject by subject, and what mends it."""
         if isinstance(excinfo.value, NotGreen):
-            return "\n".join(_told(excinfo.value.result))
+            return "\n".join(_told(excinfo.value.result, self.config.stash[_RUN].inventory))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
@@ -202,7 +203,7 @@ def _short(text: str) -> str:
     return line if len(line) <= _LINE else line[: _LINE - 1] + "…"
 
 
-def _told(result: ControlResult) -> Iterable[str]:
+def _told(result: ControlResult, inventory: str) -> Iterable[str]:
     item = result.item
     yield f"{result.control.id} {item.title} ({item.severity}, {item.owner})"
     rows = [row for row in result.rows if not row.green]
@@ -215,6 +216,9 @@ def _told(result: ControlResult) -> Iterable[str]:
     if len(rows) > _SHOWN:
         yield f"  and {len(rows) - _SHOWN} more subjects; all stand in the report"
     yield f"  remedy: {item.remedy.text}"
-    if item.remedy.playbook:
-        tags = f" --tags {','.join(item.remedy.tags)}" if item.remedy.tags else ""
-        yield f"  first: ansible-playbook playbooks/{item.remedy.playbook}.yml{tags} --check --diff"
+    hosts = hosts_of((row.kind, row.subject) for row in rows) if len(rows) <= _SHOWN else []
+    mend = commands(item.remedy, inventory=inventory, hosts=hosts)
+    if mend is not None:
+        yield f"  first: {mend.look}"
+    elif item.remedy.reason:
+        yield f"  no playbook: {item.remedy.reason}"

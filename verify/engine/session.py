@@ -97,6 +97,11 @@ class Run:
         return self._estate.evidence if self._estate else Evidence()
 
     @property
+    def inventory(self) -> str:
+        """Return the path of the inventory, as commands name it."""
+        return str(self.header["inventory"]["path"])
+
+    @property
     def not_green(self) -> int:
         """Return how many of the judged controls are not green."""
         return sum(1 for result in self.results if result.status not in GREEN)

@@ -20,6 +20,7 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import pars
 from verify.engine.catalogue import Item, Remedy
 from verify.engine.evidence import Fact
 from verify.engine.judge import Row, finding_id
+from verify.engine.remedy import remedy_of
 from verify.engine.results import row_of
 from verify.engine.words import GREEN, EvidenceClass, Status
 
@@ -207,6 +208,7 @@ def item_row(item: Item) -> dict[str, Any]:
     row = dataclasses.asdict(item)
     row["bounds"], row["references"] = dict(item.bounds), {key: list(value) for key, value in item.references.items()}
     row["sources"], row["remedy"]["tags"] = list(item.sources), list(item.remedy.tags)
+    row["remedy"]["playbook"] = item.remedy.playbook or None
     return row
 
 
@@ -279,14 +281,13 @@ def _control(line: Mapping[str, Any], folder: Path) -> ControlRows:
 
 
 def _item(row: Mapping[str, Any]) -> Item:
-    remedy = row["remedy"]
     return Item(
         **{
             **{key: row[key] for key in ("id", "section", "title", "objective", "severity", "frequency", "owner")},
             **{key: row[key] for key in ("method", "bounds", "gap")},
             "sources": tuple(row["sources"]),
             "freshness_s": float(row["freshness_s"]),
-            "remedy": Remedy(remedy["text"], remedy.get("playbook", ""), tuple(remedy.get("tags", ()))),
+            "remedy": remedy_of(row["remedy"]),
             "references": {name: tuple(values) for name, values in row["references"].items()},
         }
     )

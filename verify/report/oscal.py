@@ -21,6 +21,7 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_
 from verify.engine.catalogue import Item
 from verify.engine.evidence import Fact
 from verify.engine.judge import Row
+from verify.engine.remedy import Remedy
 from verify.engine.words import GREEN, Status
 from verify.report.data import COVERAGE, ControlRows, Finding, ReportData
 from verify.report.summary import answer
@@ -217,8 +218,13 @@ class _Export:
             "lifecycle": "recommendation",
             "title": _line(f"Remedy of {item.id}"),
             "description": _text(item.remedy.text),
-            **({"props": _props(playbook=item.remedy.playbook)} if item.remedy.playbook else {}),
+            **({"props": _remedy_props(item.remedy)} if item.remedy.playbook else {}),
         }
+
+
+def _remedy_props(remedy: Remedy) -> list[dict[str, str]]:
+    variables = " ".join(f"{name}={value}" for name, value in remedy.variables.items())
+    return _props(playbook=remedy.playbook, tags=",".join(remedy.tags), variables=variables)
 
 
 def _name_of(row: Row) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from verify.engine.catalogue import SEVERITIES, Item
+from verify.engine.remedy import commands, hosts_of
 from verify.engine.words import Status
 from verify.report.data import Finding, ReportData
 from verify.report.groups import CSS
@@ -19,7 +20,7 @@ from verify.report.names import SUBJECT, anchor, claim, natural, ranges
 from verify.report.summary import owner_of
 from verify.report.text import WORDS, age, counted, time_of
 
-__all__ = ["ages_of", "causes", "owners", "shared_ids", "undecided_items"]
+__all__ = ["ages_of", "causes", "look_of", "owners", "shared_ids", "undecided_items"]
 
 _FEW = 6
 _ORDER = (Status.FAIL, Status.UNKNOWN, Status.STALE, Status.MANUAL_DUE)
@@ -159,6 +160,7 @@ def _task(data: ReportData, found: Sequence[Finding], ages: Mapping[str, float])
         "due": time_of(due),
         "late": due < data.moment,
         "remedy": item.remedy.text,
+        "reason": item.remedy.reason,
         "commands": _commands(data, item, found),
         "rank": (SEVERITIES.index(item.severity), _ORDER.index(worst)),
         "ids": [finding.id for finding in found],
@@ -171,32 +173,20 @@ def _commands(data: ReportData, item: Item, found: Sequence[Finding]) -> list[di
     few = len(found) <= _FEW
     only = " ".join(f"--only {finding.id}" for finding in found) if few else f"--item {item.id}"
     again = {"what": "Then test again", "line": f"pytest verify/ --env {environment} {only}"}
-    if not item.remedy.playbook:
+    told = commands(
+        item.remedy,
+        inventory=_inventory(data),
+        hosts=hosts_of((finding.row.kind, finding.row.subject) for finding in found),
+    )
+    if told is None:
         return [again]
-    line = f"ansible-playbook -i {shlex.quote(_inventory(data))} {shlex.quote(_playbook(item.remedy.playbook))}"
-    hosts = _hosts(data, found)
-    if hosts:
-        line += f" --limit {shlex.quote(','.join(hosts))}"
-    if item.remedy.tags:
-        line += f" --tags {shlex.quote(','.join(item.remedy.tags))}"
-    look = {"what": "Look first: says what it would change", "line": f"{line} --check --diff"}
-    return [look, {"what": "Then act", "line": line}, again]
+    return [{"what": told.look_says, "line": told.look}, {"what": told.act_says, "line": told.act}, again]
 
 
-def _hosts(data: ReportData, found: Sequence[Finding]) -> list[str]:
-    """Return the hosts that a remedy is limited to: the subjects, or the hosts that the evidence is about."""
-    names: dict[str, None] = {}
-    for finding in found:
-        if finding.row.kind == "host":
-            names[finding.row.subject] = None
-            continue
-        about = (key.rpartition("/")[0] for key in finding.row.evidence)
-        names.update(dict.fromkeys(name for name in about if name in data.host_names))
-    return sorted(names, key=natural)
-
-
-def _playbook(name: str) -> str:
-    return name if name.endswith((".yml", ".yaml")) else f"playbooks/{name}.yml"
+def look_of(data: ReportData, item: Item) -> str:
+    """Return the command that looks at what an item's remedy would do, on all hosts; empty without a playbook."""
+    told = commands(item.remedy, inventory=_inventory(data))
+    return told.look if told else ""
 
 
 def _inventory(data: ReportData) -> str:

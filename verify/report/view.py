@@ -19,7 +19,7 @@ from verify.report.data import ControlRows, ReportData
 from verify.report.drawings import kpi_view, strip
 from verify.report.exceptions import attestation_view, limits, verify_commands, waiver_view
 from verify.report.groups import CSS, control_view
-from verify.report.remedies import ages_of, causes, owners, shared_ids, undecided_items
+from verify.report.remedies import ages_of, causes, look_of, owners, shared_ids, undecided_items
 from verify.report.scope import population, run_facts, sources
 from verify.report.subjects import subject_views
 from verify.report.summary import answer
@@ -116,6 +116,7 @@ def _item(
         "counts": [(CSS[one], f"{thin(number)} {WORDS[one]}") for one, number in totals.items()],
         "about": " · ".join([*about, f"evidence at most {duration(item.freshness_s)} old", *references]),
         "bounds": "; ".join(dict.fromkeys(limit for limit in limits if limit)),
+        "look": look_of(data, item),
         "strip": strip(data.strips.get(item.id, ()), str(data.run["started"])[:10]) if data.strips else "",
         "controls": [control_view(data, control, ages) for control in controls],
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -17,8 +18,10 @@ import yaml
 
 import verify.checks
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_schemas import RECORD_TYPES
 from verify.engine.catalogue import FOLDER, FREQUENCIES, METHODS, SECTIONS, SEVERITIES, Catalogue, load
 from verify.engine.control import Control, registered
+from verify.engine.remedy import BY_HOST, KEYS
 
 PLAYBOOKS = FOLDER.parents[1] / "playbooks"
 
@@ -132,17 +135,32 @@ def tags_of(node: Any, folder: Path) -> set[str]:
     return found | {tag for key, value in node.items() if key != "tags" for tag in tags_of(value, folder)}
 
 
+def variables_of(name: str, folder: Path) -> set[str]:
+    """Return the variables that the roles of a playbook take."""
+    roles = re.findall(
+        r"ccobservatory\.ops\.(\w+)$", (folder / f"{name}.yml").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    specs = [folder.parent / "roles" / role / "meta" / "argument_specs.yml" for role in roles]
+    entries = [yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"] for path in specs]
+    return {key for one in entries for entry in one.values() for key in entry.get("options", {})}
+
+
 def remedy_faults(remedy: Mapping[str, Any], folder: Path) -> list[str]:
-    """Return what a remedy names that is not there."""
-    faults = [f"unknown key {key}" for key in sorted(set(remedy) - {"text", "playbook", "tags"})]
-    name, tags = remedy.get("playbook"), set(remedy.get("tags", []))
+    """Return what a remedy names that is not there, and what it leaves open."""
+    faults = [f"unknown key {key}" for key in sorted(set(remedy) - set(KEYS))]
+    if "playbook" not in remedy:
+        return [*faults, "names no playbook; where none helps, say playbook: null and the reason"]
+    name, tags, given = remedy["playbook"], set(remedy.get("tags", [])), remedy.get("variables", {})
     if name is None:
-        return faults + (["tags without a playbook"] if tags else [])
+        faults += [] if SENTENCE.match(str(remedy.get("reason"))) else ["reason is no sentence"]
+        return faults + (["tags or variables without a playbook"] if tags or given else [])
+    faults += ["a reason beside a playbook"] if "reason" in remedy else []
     path = folder / f"{name}.yml"
     if not path.is_file():
         return [*faults, f"there is no playbook {name}"]
     known = tags_of(yaml.safe_load(path.read_text(encoding="utf-8")), folder)
-    return faults + [f"{name} has no tag {tag}" for tag in sorted(tags - known)]
+    faults += [f"{name} has no tag {tag}" for tag in sorted(tags - known)]
+    return faults + [f"{name} takes no {key}" for key in sorted(set(given) - variables_of(name, folder))]
 
 
 @pytest.fixture(scope="module")
@@ -216,23 +234,58 @@ def test_every_remedy_exists() -> None:
     assert {item: faults for item, one in remedies.items() if (faults := remedy_faults(one, PLAYBOOKS))} == {}
 
 
+def test_where_the_remedies_lead(catalogue: Catalogue) -> None:
+    """The figures are pinned, so that a remedy that leads nowhere is a decision and no slip."""
+    assert Counter(item.remedy.playbook or "none" for item in catalogue) == {
+        **{"record": 91, "site": 18, "dr_drill": 17, "backup": 4, "restore": 2, "verify_daily": 2, "restore_test": 1},
+        "none": 35,
+    }
+    whole = [item.id for item in catalogue if item.remedy.playbook in BY_HOST and not item.remedy.tags]
+    assert whole == ["CORE-01", "EOD-06", "DEPLOYMENT-04"]
+
+
+def test_a_draft_is_of_a_type_that_people_write(catalogue: Catalogue) -> None:
+    given = [item.remedy.variables for item in catalogue if item.remedy.playbook == "record"]
+    assert {key for one in given for key in one} == {"record_kind", "record_file"}
+    assert {one["record_kind"] for one in given if "record_kind" in one} - set(RECORD_TYPES) == set()
+    assert all(len(one) == 1 for one in given)
+
+
 @pytest.mark.parametrize(
     ("remedy", "faults"),
     [
         ({"playbook": "mend"}, []),
         ({"playbook": "mend", "tags": ["one", "two", "three", "far"]}, []),
         ({"playbook": "mend", "tags": ["four"]}, ["mend has no tag four"]),
+        ({"playbook": "mend", "variables": {"mend_host": "HOST"}}, []),
+        ({"playbook": "mend", "variables": {"mend_guest": "HOST"}}, ["mend takes no mend_guest"]),
         ({"playbook": "break"}, ["there is no playbook break"]),
-        ({"tags": ["one"]}, ["tags without a playbook"]),
-        ({"play": "mend"}, ["unknown key play"]),
+        ({"playbook": "mend", "reason": "Nobody can."}, ["a reason beside a playbook"]),
+        ({"playbook": None, "reason": "Only a vendor can."}, []),
+        ({"playbook": None}, ["reason is no sentence"]),
+        (
+            {"playbook": None, "reason": "Only a vendor can.", "tags": ["one"]},
+            ["tags or variables without a playbook"],
+        ),
+        (
+            {"play": "mend"},
+            ["unknown key play", "names no playbook; where none helps, say playbook: null and the reason"],
+        ),
     ],
 )
 def test_a_remedy_that_does_not_exist_is_found(remedy: dict[str, Any], faults: list[str], tmp_path: Path) -> None:
-    plays = [{"hosts": "all", "tags": "one", "tasks": [{"block": [{"tags": ["two"]}], "tags": ["three"]}]}]
+    folder, specs = tmp_path / "playbooks", tmp_path / "roles" / "mend" / "meta" / "argument_specs.yml"
+    folder.mkdir()
+    specs.parent.mkdir(parents=True)
+    specs.write_text(yaml.safe_dump({"argument_specs": {"main": {"options": {"mend_host": {}}}}}), encoding="utf-8")
+    plays = [
+        {"hosts": "all", "tags": "one", "tasks": [{"block": [{"tags": ["two"]}], "tags": ["three"]}]},
+        {"hosts": "all", "tasks": [{"ansible.builtin.include_role": {"name": "ccobservatory.ops.mend"}}]},
+    ]
     imports = [{"ansible.builtin.import_playbook": "other.yml"}]
-    (tmp_path / "mend.yml").write_text(yaml.safe_dump(plays + imports), encoding="utf-8")
-    (tmp_path / "other.yml").write_text(yaml.safe_dump([{"tags": ["far"]}]), encoding="utf-8")
-    assert remedy_faults(remedy, tmp_path) == faults
+    (folder / "mend.yml").write_text(yaml.safe_dump(plays + imports), encoding="utf-8")
+    (folder / "other.yml").write_text(yaml.safe_dump([{"tags": ["far"]}]), encoding="utf-8")
+    assert remedy_faults(remedy, folder) == faults
 
 
 def test_steps_of_the_emergencies_have_the_windows_of_their_phase(catalogue: Catalogue) -> None:
@@ -292,6 +345,7 @@ def test_no_item_has_both_a_control_and_a_gap(section: str, catalogue: Catalogue
         ({"title": None}, "core.yml, item CORE-01"),
         ({"severity": "urgent"}, "severity is 'urgent'"),
         ({"id": "NOWHERE-01"}, "no section 'NOWHERE'"),
+        ({"remedy": {"text": "Do it.", "tag": "x"}}, "remedy has no key 'tag'"),
     ],
 )
 def test_a_broken_entry_is_refused_by_name(change: dict[str, Any], told: str, tmp_path: Path) -> None:

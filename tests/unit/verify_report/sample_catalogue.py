@@ -48,8 +48,8 @@ COMMANDS = {
     "probes": "GET /api/v1/query?query=avg_over_time(probe_success[30d])",
 }
 REMEDIES = {
-    "INFRA-02": ("Install the pending security updates in the next window, one host at a time.", "patch", ["security"]),
-    "ACCESS-01": ("Apply the settings of sshd; an open session stays open.", "hardening", ["sshd"]),
-    "MORNING-03": ("Run the backup that is missing, then read why it was missed.", "backup", ["run"]),
-    "SECURITY-01": ("Renew the certificate and reload what serves it.", "certificates", ["renew"]),
+    "INFRA-02": ("Install the pending security updates in the next window, one host at a time.", "site", ["base"]),
+    "ACCESS-01": ("Apply the settings of sshd; an open session stays open.", "site", ["base"]),
+    "MORNING-03": ("Run the backup that is missing, then read why it was missed.", "backup", []),
+    "SECURITY-01": ("Renew the certificate and reload what serves it.", "site", ["haproxy"]),
 }

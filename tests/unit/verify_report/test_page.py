@@ -17,6 +17,7 @@ import pytest
 from tests.unit.report.conftest import Page
 from tests.unit.report.test_report import luminance
 from tests.unit.verify_report.conftest import changed
+from verify.engine.remedy import Remedy
 from verify.engine.words import Status
 from verify.report import ReportData, read_pack, render, write_all
 from verify.report.names import anchor
@@ -232,12 +233,27 @@ def test_owners_get_commands_that_look_first(pages: dict[str, Page], runs: dict[
     look, act, again = [command["line"] for command in tasks["ACCESS-01"]["commands"]]
     hosts = [f.row.subject for f in runs["bad"].findings if f.control.control == "ACCESS-01" and f.row.status == "fail"]
     words = shlex.split(look)
-    assert words[:4] == ["ansible-playbook", "-i", "inventories/prod", "playbooks/hardening.yml"]
+    assert words[:4] == ["ansible-playbook", "-i", "inventories/prod", "playbooks/site.yml"]
     assert sorted(words[words.index("--limit") + 1].split(",")) == sorted(hosts)
-    assert words[words.index("--tags") :] == ["--tags", "sshd", "--check", "--diff"]
+    assert words[words.index("--tags") :] == ["--tags", "base", "--check", "--diff"]
     assert f"{act} --check --diff" == look
     assert again.startswith("pytest verify/ --env prod --")
     assert look in pages["bad"].text
+
+
+def test_an_item_shows_the_look_of_its_remedy_or_why_there_is_none(runs: dict[str, ReportData]) -> None:
+    data = runs["bad"]
+    gap = next(item for item in data.items.values() if item.gap)
+    ask = dataclasses.replace(gap, remedy=Remedy("Ask the vendor.", reason="Only the vendor can."))
+    draft = dataclasses.replace(gap, remedy=Remedy("Write it down.", "record", variables={"record_kind": "incident"}))
+    entries = {entry["item"].id: entry for section in view_of(data)["sections"] for entry in section["entries"]}
+    command = "ansible-playbook -i inventories/prod playbooks/site.yml --tags base --check --diff"
+    assert entries["ACCESS-01"]["look"] == command
+    assert Page(render(data)).text.count(command) >= 1
+    shown = Page(render(dataclasses.replace(data, items={**data.items, gap.id: draft}))).text
+    assert "playbooks/record.yml -e record_kind=incident --check --diff" in shown
+    shown = Page(render(dataclasses.replace(data, items={**data.items, gap.id: ask}))).text
+    assert "Remedy: Ask the vendor. No playbook: Only the vendor can." in shown
 
 
 def test_what_is_past_its_deadline_says_so(runs: dict[str, ReportData]) -> None:
