@@ -240,7 +240,12 @@ def _taken(
         if (records_dir / one.file).resolve() not in (mine, target)
     }
     keys = [(record["environment"], record["id"]) for record in records]
-    return [f"the id {key[1]!r} is taken by {taken[key]}; give it another one" for key in keys if key in taken]
+    # Within the file, every record but the first of an id has to change.
+    twice = [key for number, key in enumerate(keys) if key in keys[:number]]
+    return [
+        *(f"the id {key[1]!r} is taken by {taken[key]}; give it another one" for key in keys if key in taken),
+        *(f"the id {key[1]!r} stands twice in the file; give each record its own" for key in twice),
+    ]
 
 
 def _text(records: list[dict[str, Any]]) -> str:

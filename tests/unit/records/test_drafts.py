@@ -158,6 +158,11 @@ def test_an_id_that_is_taken_or_another_environment_is_refused(tmp_path: Path) -
     assert "environment is 'elsewhere'" in mistakes(path, tmp_path)[0]
 
 
+def test_an_id_that_stands_twice_in_a_file_is_refused(tmp_path: Path) -> None:
+    path = put(tmp_path / "incident" / "a.yml", json.dumps([example("incident"), example("incident")]))
+    assert mistakes(path, tmp_path) == ["the id 'r-1' stands twice in the file; give each record its own"]
+
+
 def test_filing_never_overwrites(tmp_path: Path) -> None:
     kept = put(tmp_path / "incident" / "a.yml", {**example("incident"), "id": "first"})
     before = kept.read_bytes()

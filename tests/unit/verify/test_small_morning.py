@@ -107,6 +107,8 @@ def test_the_page_of_pytest_html_stands_beside_the_report_and_hides_no_status(tm
     assert done.returncode == 10, done.stdout + done.stderr
     page = (base / "page.html").read_text(encoding="utf-8")
     assert "<p>Controls: " in page and "DO NOT SIGN" in page
+    look = r"first: ansible-playbook -i \S*inventories/small/hosts.yml playbooks/record.yml -e record_kind=brief"
+    assert re.search(look, html.unescape(html.unescape(page)))
     found = re.search(r'data-jsonblob="([^"]*)"', page)
     assert found is not None
     rows = {name.rpartition("::")[2]: told for name, (told,) in json.loads(html.unescape(found[1]))["tests"].items()}
