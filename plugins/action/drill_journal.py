@@ -40,6 +40,7 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._controller impo
     failure,
     run_owner,
 )
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_commands import command_lines
 
 display = Display()
 
@@ -61,6 +62,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "dir": {"type": "path"},
     "step": {"type": "str"},
     "text": {"type": "str"},
+    "commands": {"type": "list", "elements": "dict", "default": []},
     "result": {"type": "dict", "default": {}},
     "status": {"type": "str", "choices": ["done", "failed", "skipped"], "default": "done"},
     "error": {"type": "str"},
@@ -154,7 +156,8 @@ class _Clerk:
         bodies = []
         if state["current"] and status[state["current"]] == "running" and state["current"] != step:
             bodies.append(self._leave_body(state["current"], "done"))
-        bodies.append(_lean({"event": "enter", "step": step, "text": self.args["text"]}))
+        commands = command_lines(self.args["commands"])
+        bodies.append(_lean({"event": "enter", "step": step, "text": self.args["text"], "commands": commands}))
         entries = self._append(bodies)
         line = progress_line(state_of(entries), step, at=entries[-1]["at"])
         self._say(line)

@@ -158,6 +158,8 @@ class _State:
         step.update(status="running", attempt_started=entry["at"], ended=None, seconds=None, error=None)
         if entry.get("text"):
             step["text"] = entry["text"]
+        if entry.get("commands"):
+            step["commands"] = entry["commands"]
         self.current = entry["step"]
 
     def on_leave(self, entry: dict[str, Any]) -> None:
@@ -206,6 +208,7 @@ class _State:
             "status": "pending",
             "attempts": 0,
             "result": {},
+            "commands": [],
             **dict.fromkeys(("item", "title", "phase", "actor", "deadline_s", "expected_s", "started", "ended")),
             **dict.fromkeys(("seconds", "attempt_started", "attempt_seconds", "error", "digest")),
         }

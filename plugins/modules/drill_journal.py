@@ -90,6 +90,15 @@ options:
   text:
     description: What is noted; or, with V(enter), what is shown instead of the step's title.
     type: str
+  commands:
+    description:
+      - With V(enter), what the step is about to run, so that the record can name it. Each becomes one line, or one for
+        each element of C(append), and is kept even when the step fails or the run is killed.
+      - Each has C(module), and where needed C(host) (a name or a list; without it the controller), C(args) (the
+        principal arguments, never a secret), C(append) (lists of words, each behind C(args.argv)) and C(when).
+    type: list
+    elements: dict
+    default: []
   result:
     description: What the step found, small and made of JSON values. It is merged into what is known of the step.
     type: dict
@@ -142,6 +151,10 @@ EXAMPLES = r"""
     action: enter
     step: restore
     result: "{{ __dr_fence_result }}"
+    commands:
+      - host: db2
+        module: ccobservatory.ops.pgbackrest_restore
+        args: {stanza: main}
   when: "'restore' not in __dr_journal.done"
   register: __dr_journal
 
@@ -261,7 +274,7 @@ progress:
 steps:
   description:
     - Each step with C(id), C(item), C(title), C(phase), C(actor), C(deadline_s), C(expected_s), C(status),
-      C(started), C(ended), C(seconds), C(attempts), C(result), C(digest) and C(error).
+      C(started), C(ended), C(seconds), C(attempts), C(commands), C(result), C(digest) and C(error).
   type: list
   elements: dict
   returned: when read

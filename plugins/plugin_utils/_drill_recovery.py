@@ -24,6 +24,7 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_blocks i
     exact_cell,
     facts,
     figure,
+    lines,
     note,
     part,
     parts,
@@ -187,7 +188,16 @@ def steps(record: Record) -> dict[str, Any]:
             [_step_row(row) for row in rows],
             empty="No step is on record.",
         ),
+        table(("Item", "Step", "What it ran"), [_commands_row(row) for row in rows]) if rows else None,
+        lead="Each command is written down before it runs, with its principal arguments. Run in the folder of the "
+        "inventory, or with -i and its path, a line does the same again.",
     )
+
+
+def _commands_row(row: Record) -> list[Any]:
+    found = row.get("commands")
+    told = found if isinstance(found, list) and found else [None]
+    return [cell(row.get("item"), "key"), code(row.get("id")), lines(*(code(line) for line in told))]
 
 
 def _step_row(row: Record) -> list[Any]:

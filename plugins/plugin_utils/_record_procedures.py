@@ -76,6 +76,7 @@ _STEP = _object(
         "seconds": maybe(SECONDS),
         "deadline_s": maybe(SECONDS),
         "attempts": COUNT,
+        "commands": listed(TEXT),
         "digest": maybe(_DIGEST),
     },
     *("id", "status"),

@@ -74,6 +74,9 @@ def stand_in(world: World, *, pack: str, step: str) -> None:
 
 for _item, (_drilled, _real) in STEPS.items():
     breaker(_item, f"the newest drill failed at the step {_drilled}")(partial(step_failed, pack=DRILL, step=_drilled))
+    breaker(_item, f"the record of the newest drill does not say what the step {_drilled} ran")(
+        partial(change_step, pack=DRILL, step=_drilled, commands=[])
+    )
     if _real:
         _name = f"in the last disaster the step {_real} was not done"
         breaker(_item, _name)(partial(step_failed, pack=ACTIVATION, step=_real))

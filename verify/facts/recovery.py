@@ -150,6 +150,7 @@ def _in_time(one: Recovery, step: Mapping[str, Any], window_to_s: float | None) 
     yield expect(
         step.get("digest"), f"what {title!r} collected in {one.name} has a digest", observed=step.get("digest")
     )
+    yield expect(step.get("commands"), f"what {title!r} ran in {one.name} is on record", observed=step.get("commands"))
     if window_to_s is None:
         return
     # In a drill people gather before the fault is made: such a step has to fit into the window by its own length.

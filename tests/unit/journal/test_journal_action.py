@@ -103,6 +103,20 @@ def test_a_drill_from_open_to_close(drill: Drill) -> None:
     assert not (drill.reports / "staging" / "drills" / ".lock").exists()
 
 
+def test_a_step_keeps_what_it_ran_however_it_ended(drill: Drill) -> None:
+    drill("open")
+    command = {"host": "db1", "module": "ansible.builtin.ping", "when": True}
+    drill("enter", step="fence", commands=[command, {**command, "when": False}])
+    drill("leave", status="failed", error="no power")
+    drill("enter", step="fence")
+    drill("enter", step="restore")
+    fence, restore = drill("read")["steps"]
+    assert fence["commands"] == ["ansible db1 -m ansible.builtin.ping"]
+    assert restore["commands"] == []
+    refused = drill("enter", step="restore", commands=[{"host": "db1"}])
+    assert refused["failed"] and "has no module" in refused["msg"]
+
+
 def test_an_entry_takes_less_than_fifty_milliseconds(drill: Drill) -> None:
     drill("open")
     times = []

@@ -82,6 +82,7 @@ def test_every_section_is_there_once_and_linked(page: Any) -> None:
         ("how long was each phase", "recovery-time", "Restore the backup 09:03:02.667 09:03:08.704 6.037 s 5.6 s"),
         ("does the sum fit", "recovery-time", "Sum of the phases 17.080 s Difference 0.000 s"),
         ("which step was late", "steps", "DR-07 Verify data and function (2 attempts) ansible"),
+        ("what was run", "steps", "promote ansible db2 -m ccobservatory.ops.postgresql_promote -a 'start_unit="),
         ("what can never be known", "data", "sent without an answer: the client cannot know"),
         ("is the data sound", "integrity", "block checksums pg_checksums --check 0 bad blocks 118,204 blocks, 0 bad"),
         ("could the old primary write", "fencing", "repository db1 credential withdrawn; a push with it was refused"),

@@ -1,0 +1,113 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every step of a drill names what it runs, and runs what it names: the table of commands is held against the tasks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+TASKS = Path(__file__).resolve().parents[2] / "roles" / "dr" / "tasks"
+VARS = TASKS.parent / "vars"
+OWN = "ccobservatory.ops."
+JOURNAL = OWN + "drill_journal"
+# What only leads to other tasks, keeps values or judges them does no work of a step.
+KEYWORDS = {
+    *("name", "when", "vars", "register", "delegate_to", "loop", "loop_control", "until", "retries", "delay"),
+    *("changed_when", "failed_when", "no_log", "block", "rescue", "always"),
+}
+SECRETS = re.compile(r"pass|secret|token|_key$|^key$|headers|url|_command$|username", re.IGNORECASE)
+VARIABLE = re.compile(r"^\{\{ (\w+) \}\}$")
+
+
+class Work(NamedTuple):
+    """One task: its module, the host it works on, and its arguments, as the file writes them."""
+
+    module: str
+    host: Any
+    args: Any
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def written(value: Any, known: Mapping[str, Any]) -> Any:
+    """Return a value with every variable that an including task has set replaced by what it was set to."""
+    if isinstance(value, Mapping):
+        return {key: written(inner, known) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [written(inner, known) for inner in value]
+    name = VARIABLE.match(value) if isinstance(value, str) else None
+    return written(known[name[1]], known) if name and name[1] in known else value
+
+
+def work_of(tasks: list[dict[str, Any]], known: Mapping[str, Any]) -> Iterator[Work]:
+    """Yield all that a list of tasks can run, in blocks and in the files that it includes too."""
+    for task in tasks:
+        here = {**known, **task.get("vars", {})}
+        for room in ("block", "rescue", "always"):
+            yield from work_of(task.get(room, []), here)
+        for module in set(task) - KEYWORDS:
+            args = written(task[module], here)
+            if module == "ansible.builtin.include_tasks":
+                yield from work_of(load(TASKS / args) if "{{" not in args else [], here)
+                continue
+            host = written(task.get("delegate_to", "localhost"), here)
+            yield Work(module, written(task.get("loop"), here) if host == "{{ item }}" else host, args)
+
+
+COMMANDS: dict[str, list[dict[str, Any]]] = load(VARS / "commands.yml")["__dr_commands"]
+STEPS = sorted(path.stem for path in (TASKS / "steps").glob("*.yml"))
+ROWS = [(step, row) for step, rows in COMMANDS.items() for row in rows]
+
+
+def everything(step: str) -> list[Work]:
+    return [*work_of(load(TASKS / "step.yml"), {}), *work_of(load(TASKS / "steps" / f"{step}.yml"), {})]
+
+
+def test_every_step_has_commands() -> None:
+    variables = load(VARS / "main.yml")
+    planned = {
+        row["id"] for row in [*variables["__dr_steps"], variables["__dr_copy_step"], *variables["__dr_more_steps"]]
+    }
+    assert sorted(COMMANDS) == STEPS == sorted(planned)
+    assert [step for step, rows in COMMANDS.items() if not rows] == []
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_hides_none_of_our_modules(step: str) -> None:
+    runs = {work.module for work in everything(step) if work.module.startswith(OWN)} - {JOURNAL}
+    assert sorted(runs - {row["module"] for row in COMMANDS[step]}) == []
+
+
+@pytest.mark.parametrize(("step", "row"), ROWS, ids=[f"{step}-{row['module']}" for step, row in ROWS])
+def test_a_command_is_what_a_task_of_its_step_runs(step: str, row: dict[str, Any]) -> None:
+    host = row.get("host", "localhost")
+    alike = [work for work in everything(step) if work.module == row["module"] and work.host == host]
+    assert alike, f"no task of the step runs {row['module']} on {host}"
+    assert any(same(row.get("args", {}), work.args) for work in alike), [work.args for work in alike]
+
+
+def same(named: Mapping[str, Any], args: Any) -> bool:
+    """Tell whether a task has every argument that is named, spelled alike; words of a program may go on in the task."""
+    found = args or {}
+    if isinstance(named.get("argv"), str):
+        return named["argv"].strip("{} ") in str(found.get("argv"))
+    if "argv" in named:
+        return bool(found.get("argv", [])[: len(named["argv"])] == named["argv"])
+    return all(_bare(value) == _bare(found.get(key, KEYWORDS)) for key, value in named.items())
+
+
+def _bare(value: Any) -> Any:
+    """Leave out what a command says where there is nothing: the record is written before the task can refuse."""
+    return value.replace(" | default('')", "") if isinstance(value, str) else value
+
+
+def test_no_command_carries_a_secret() -> None:
+    assert [(step, key) for step, row in ROWS for key in row.get("args", {}) if SECRETS.search(key)] == []
