@@ -23,6 +23,7 @@ __all__ = ["PHASES", "SCHEMA", "assemble", "forecast", "phases_of"]
 SCHEMA = "ccobservatory.ops/drill/1"
 
 TEST_TYPES = {"live": "full failover and return", "copy": "isolated copy beside the live environment"}
+WHOLE_SECONDS_S = 1.0
 _PROVED_BEFORE = ("assess", "prove_backups")
 # Phase of the client-seen recovery time -> step of the journal that carries its deadline.
 PHASES = {
@@ -89,6 +90,7 @@ def assemble(
         "client_gap": gap,
         "ledger": ledger,
         "integrity": _integrity(results),
+        "archive": _archive(results),
         "backup": _backup(results, header),
         "recovery_point": _recovery_point(results),
         "observer": dict(observer) if observer else None,
@@ -242,6 +244,19 @@ def _integrity(results: Mapping[str, Any]) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _archive(results: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what bounds the loss where only the archive survives: ``timeout_s``, ``push_s``, ``bound_s`` in seconds.
+
+    PostgreSQL closes a segment ``archive_timeout`` after the last one and counts both in whole seconds, which makes up
+    to one second more; then the segment has to be pushed (documentation of ``archive_timeout``). A timeout of 0 is off.
+    """
+    found = results.get("canary", {}).get("archive")
+    if not found:
+        return None
+    bound = round(found["timeout_s"] + WHOLE_SECONDS_S + found["push_s"], 3) if found["timeout_s"] else None
+    return {**found, "bound_s": bound}
 
 
 def _backup(results: Mapping[str, Any], header: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -284,6 +284,7 @@ def data(record: Record) -> dict[str, Any]:
         ),
         facts(
             ("Window of lost writes", seconds_cell(ledger.get("lost_window_s"))),
+            ("Archive interval: timeout and push", seconds_cell(part(record, "archive").get("bound_s"))),
             ("First lost write", cell(moment(ledger.get("first_lost")), "time")),
             ("Last lost write", cell(moment(ledger.get("last_lost")), "time")),
             ("Loss is a clean end", cell(ledger.get("clean_suffix"))),

@@ -139,6 +139,7 @@ DRILL = _object(
         "client_gap": maybe(_object({"seconds": maybe(SECONDS)}, "seconds")),
         "ledger": maybe(_LEDGER),
         "integrity": listed(_CHECK),
+        "archive": maybe(_object({key: maybe(SECONDS) for key in ("timeout_s", "push_s", "bound_s")})),
         "backup": maybe(_BACKUP),
         "fencing": listed(_PROOF),
         "interruptions": listed(_object({"at": maybe(INSTANT)}, "at")),

@@ -84,6 +84,7 @@ def test_every_section_is_there_once_and_linked(page: Any) -> None:
         ("which step was late", "steps", "DR-07 Verify data and function (2 attempts) ansible"),
         ("what was run", "steps", "promote ansible db2 -m ccobservatory.ops.postgresql_promote -a 'start_unit="),
         ("what can never be known", "data", "sent without an answer: the client cannot know"),
+        ("how much could be lost at most", "data", "Archive interval: timeout and push 11.4 s"),
         ("is the data sound", "integrity", "block checksums pg_checksums --check 0 bad blocks 118,204 blocks, 0 bad"),
         ("could the old primary write", "fencing", "repository db1 credential withdrawn; a push with it was refused"),
         ("where does traffic go", "traffic", "app3 host=db1 port=5432 host=db2 port=5432"),

@@ -47,8 +47,8 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def server() -> Iterator[str]:
-    """Run a server and return its URL without a database at its end."""
+def server(*more: str) -> Iterator[str]:
+    """Run a server, with more settings as ``name=value``, and return its URL without a database at its end."""
     folder = Path(tempfile.mkdtemp(prefix="ledger-"))
     try:
         password = folder / "password"
@@ -59,7 +59,13 @@ def server() -> Iterator[str]:
         data, port = folder / "data", free_port()
         made = [str(programs() / "initdb"), "-D", str(data), "-U", USER, f"--pwfile={password}", "-A", "scram-sha-256"]
         subprocess.run(as_account([*made, "--no-sync"]), check=True, capture_output=True, cwd=folder)
-        settings = (f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "fsync=off")
+        settings = (
+            f"port={port}",
+            "listen_addresses=127.0.0.1",
+            f"unix_socket_directories={folder}",
+            "fsync=off",
+            *more,
+        )
         options = [word for setting in settings for word in ("-c", setting)]
         with (folder / "log").open("wb") as log:
             started = as_account([str(programs() / "postgres"), "-D", str(data), *options])

@@ -33,6 +33,7 @@ def state(**changed: Any) -> dict[str, Any]:
     results = {
         "assess": {"steady_state": [], "clock_offsets_s": {"db1": 0.0}},
         "prove_backups": {"backup": {"label": "20261123-190000F", "size_bytes": 1000}, "cipher": "aes-256-cbc"},
+        "canary": {"run": "x-a", "archive": {"timeout_s": 10.0, "push_s": 0.4}},
         "detect": {"detected": at(11)},
         "decide": {"declared": at(11.2)},
         "fence": {"fencing": [{"proof": name, "proved": True} for name in ("power", "repository", "address")]},
@@ -82,6 +83,17 @@ def test_a_drill_that_held_passes_and_says_with_what() -> None:
     assert record["verdict_reasons"] == ["Recovered in 10.0 s, 3 acknowledged writes lost."]
     assert record["backup"]["encrypted"] is True
     assert record["retention"]["keep_until"] > record["ended"]
+
+
+def test_the_archive_bounds_the_loss_by_its_timeout_and_the_push() -> None:
+    found = state()
+    found["results"]["verify"]["ledger"]["lost_window_s"] = 11.4
+    record = assembled(found)
+    assert record["archive"] == {"timeout_s": 10.0, "push_s": 0.4, "bound_s": 11.4}
+    assert record["verdict"] == "pass", record["verdict_reasons"]
+    found["results"]["canary"].pop("archive")
+    found["results"]["verify"]["ledger"].update(lost=0, lost_window_s=0.0)
+    assert assembled(found)["verdict"] == "fail", "a bound that nobody knows is no bound, even where nothing was lost"
 
 
 def test_an_activation_names_the_backup_that_its_survey_found() -> None:
@@ -135,6 +147,12 @@ def test_what_was_not_measured_is_nothing_and_fails() -> None:
 BREAKERS = (
     (lambda s: s["results"]["first_write"]["gap"].update(first_ack=at(100)), "The recovery time is 90.0 s"),
     (lambda s: s["results"]["verify"]["ledger"].update(lost_window_s=31.0), "The window of lost writes is 31.0 s"),
+    (
+        lambda s: s["results"]["verify"]["ledger"].update(lost_window_s=11.5),
+        "The window of lost writes is 11.5 s; the archive interval allows 11.4 s (archive_timeout 10 s, 0.4 s for",
+    ),
+    (lambda s: s["results"]["canary"].pop("archive"), "The archive interval was not measured"),
+    (lambda s: s["results"]["canary"]["archive"].update(timeout_s=0.0), "archive_timeout is off"),
     (lambda s: s["header"]["scenario"]["expect"].update(lost_rows=0), "3 acknowledged writes are lost"),
     (lambda s: s["results"]["fence"]["fencing"].pop(), "Fewer than three proofs"),
     (lambda s: s["results"]["fence"]["fencing"][0].update(proved=False), "Fewer than three proofs"),
