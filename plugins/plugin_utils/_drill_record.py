@@ -15,27 +15,17 @@ import statistics
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms, parse_iso, seconds_between
+from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms, parse_iso
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_phases import difference_of, phases_of
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_verdict import judge
 
-__all__ = ["PHASES", "SCHEMA", "assemble", "forecast", "phases_of"]
+__all__ = ["SCHEMA", "assemble", "forecast"]
 
 SCHEMA = "ccobservatory.ops/drill/1"
 
 TEST_TYPES = {"live": "full failover and return", "copy": "isolated copy beside the live environment"}
 WHOLE_SECONDS_S = 1.0
 _PROVED_BEFORE = ("assess", "prove_backups")
-# Phase of the client-seen recovery time -> step of the journal that carries its deadline.
-PHASES = {
-    "detect": "detect",
-    "decide": "decide",
-    "fence": "fence",
-    "restore": "restore",
-    "replay": "promote",
-    "promote": "promote",
-    "redirect": "redirect",
-    "first_write": "first_write",
-}
 
 
 def assemble(
@@ -88,6 +78,7 @@ def assemble(
         "steps": state["steps"],
         "phases": phases,
         "client_gap": gap,
+        "phase_sum_difference_s": difference_of(gap),
         "ledger": ledger,
         "integrity": _integrity(results),
         "archive": _archive(results),
@@ -116,54 +107,6 @@ def assemble(
     record["rollback"] = [*state.get("rollback", []), *state.get("hold", [])]
     record.update(judge(record, scenario, action_days=action_days))
     return record
-
-
-def phases_of(state: Mapping[str, Any]) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-    """Split the gap that the clients saw into its phases.
-
-    The gap runs from the last acknowledged write before the fault to the first one after the redirection. A
-    boundary lies where the step that owns the phase ended; a boundary that would fall outside the gap is moved to its
-    edge, and one that was not measured takes the phase with it. The sum of the phases is therefore the gap, or the
-    record says by how much not.
-    """
-    results, entered = state["results"], state["entered"]
-    gap = results.get("first_write", {}).get("gap")
-    if not gap or not gap.get("last_ack") or not gap.get("first_ack"):
-        return None, []
-    promote = results.get("promote", {})
-    restored = results.get("restore", {}).get("restore", {})
-    ends = {
-        "detect": results.get("detect", {}).get("detected"),
-        "decide": entered.get("fence"),
-        "fence": entered.get("restore"),
-        "restore": restored.get("ended") or entered.get("promote"),
-        "replay": promote.get("replay_end"),
-        "promote": promote.get("first_write"),
-        "redirect": entered.get("first_write"),
-        "first_write": gap["first_ack"],
-    }
-    deadlines = {step["id"]: step for step in state["steps"]}
-    phases: list[dict[str, Any]] = []
-    start = gap["last_ack"]
-    for name, end in ends.items():
-        if not end:
-            continue
-        end = min(max(start, end), gap["first_ack"])
-        step = deadlines.get(PHASES[name], {})
-        phases.append(
-            {
-                "name": name,
-                "started": start,
-                "ended": end,
-                "seconds": seconds_between(start, end),
-                "expected_s": None,
-                "deadline_s": step.get("deadline_s"),
-            }
-        )
-        start = end
-    seconds = seconds_between(gap["last_ack"], gap["first_ack"])
-    total = round(sum(phase["seconds"] for phase in phases), 3)
-    return {**gap, "seconds": seconds, "sum_of_phases_s": total, "difference_s": round(seconds - total, 3)}, phases
 
 
 def forecast(

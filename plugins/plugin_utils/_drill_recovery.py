@@ -121,29 +121,31 @@ def recovery_time(record: Record) -> dict[str, Any]:
             ("First acknowledged write after", cell(moment(gap.get("first_ack")), "time")),
             ("Gap that clients saw", exact_cell(gap.get("seconds"))),
             ("Sum of the phases", exact_cell(gap.get("sum_of_phases_s"))),
-            ("Difference", exact_cell(gap.get("difference_s"))),
+            ("Difference", exact_cell(record.get("phase_sum_difference_s"))),
+            ("Client's clock ahead of the controller's", exact_cell(gap.get("clock_offset_s"))),
         ),
         lead="Measured at a client outside of the estate: from its last acknowledged write before the fault to its "
-        "first one after. A phase ends where the next one begins.",
+        "first one after. The phases are timed apart from that, by the journal on the controller, each from its own "
+        "beginning to its own end; what a phase took is what of it fell into the gap. More than half a second of "
+        "difference fails the drill.",
     )
 
 
 def _waterfall(record: Record, rows: list[Any], gap: Record) -> Block:
     total = number(gap.get("seconds"))
-    sum_of_rows, offset = sum(float(row["seconds"]) for row in rows), 0.0
+    sum_of_rows = sum(float(row["seconds"]) for row in rows)
     drawn = []
     for row in rows:
         seconds, deadline = float(row["seconds"]), number(row.get("deadline_s"))
         drawn.append(
             {
                 "label": PHASES.get(str(row.get("name")), str(row.get("name"))),
-                "offset": offset,
+                "offset": number(row.get("offset_s")) or 0.0,
                 "seconds": seconds,
                 "expected": number(row.get("expected_s")),
                 "late": deadline is not None and seconds > deadline,
             }
         )
-        offset += seconds
     edges = (clock(gap.get("last_ack")) or "not measured", clock(gap.get("first_ack")) or "not measured")
     svg = waterfall(
         drawn,

@@ -25,7 +25,9 @@ def summary_of(record: Mapping[str, Any]) -> list[str]:
     ]
     if gap:
         parts = ", ".join(f"{phase['name']} {phase['seconds']}" for phase in record["phases"])
-        lines.append(f"Client gap {gap['seconds']} s = {parts} (difference {gap['difference_s']} s)")
+        lines.append(
+            f"Client gap {gap['seconds']} s, by phase {parts} (difference {record['phase_sum_difference_s']} s)"
+        )
     if record["failback"]:
         failback = record["failback"]
         lines.append(

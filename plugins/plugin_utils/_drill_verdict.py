@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms, parse_iso
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_phases import LARGEST_DIFFERENCE_S
 
 __all__ = ["judge"]
 
@@ -72,11 +73,12 @@ def _writer_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> 
 
 def _recovery_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
     yield from _over("The recovery time", record["achieved"]["rto_s"], record["targets"]["rto_s"])
-    gap = record["client_gap"]
-    if gap and abs(gap["difference_s"]) > 0.5:
+    gap, difference = record["client_gap"], record["phase_sum_difference_s"]
+    if difference is not None and abs(difference) > LARGEST_DIFFERENCE_S:
+        told = "belong to no phase" if difference > 0 else "are counted twice"
         yield (
-            f"The phases add up to {gap['sum_of_phases_s']} s, the clients saw {gap['seconds']} s: a phase is not "
-            "accounted for."
+            f"The phases add up to {gap['sum_of_phases_s']} s, the clients saw {gap['seconds']} s: {abs(difference)} s "
+            f"{told}, or clocks disagree."
         )
     if expected.get("fallback") and not _result(record, "restore").get("fallback"):
         yield "The damaged backup was not noticed: no fall-back to an older one took place."

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import itertools
 from typing import Any
 
 import pytest
@@ -39,7 +40,7 @@ def state(**changed: Any) -> dict[str, Any]:
         "fence": {"fencing": [{"proof": name, "proved": True} for name in ("power", "repository", "address")]},
         "restore": {"restore": {"ended": at(15), "seconds": 2.0, "label": "20261123-190000F"}},
         "promote": {"replay_end": at(16), "first_write": at(17), "timeline_after": 2, "lsn": "0/5000000"},
-        "first_write": {"gap": {"last_ack": at(10), "first_ack": at(20), "seconds": 10.0}},
+        "first_write": {"first_ack": at(20), "gap": {"last_ack": at(10), "first_ack": at(20), "seconds": 10.0}},
         "verify": {
             "ledger": {
                 "lost": 3,
@@ -54,7 +55,12 @@ def state(**changed: Any) -> dict[str, Any]:
         },
         "steady": {"steady_state": [{"name": "primary", "expected": "db1", "observed": "db1", "result": "verified"}]},
     }
-    entered = {"fence": at(12), "restore": at(13), "promote": at(15.1), "redirect": at(17.5), "first_write": at(18)}
+    times = (
+        *(("fault", 9.5), ("detect", 10.2), ("decide", 11.5), ("fence", 12), ("restore", 13), ("promote", 15)),
+        *(("redirect", 17.5), ("first_write", 18), ("verify", 20.3), ("coordinate", 25)),
+    )
+    entered = {name: at(when) for name, when in times}
+    left = {one[0]: at(then[1]) for one, then in itertools.pairwise(times)}
     steps = [
         {"id": name, "title": name, "status": "done", "seconds": 1.0, "deadline_s": 60, "ended": at(30), "error": None,
          "result": results.get(name, {})}
@@ -62,9 +68,13 @@ def state(**changed: Any) -> dict[str, Any]:
     ]  # fmt: skip
     whole = {
         "drill_id": "20261123T200000Z-x", "environment": "lab", "scenario": "x", "mode": "live", "started": at(0),
-        "ended": at(40), "header": {"scenario": {"expect": {"outcome": "recovered", "lost_rows": "archive_interval"}}},
-        "results": results, "entered": entered, "steps": steps, "interruptions": [], "deviations": [], "rollback": [],
-        "hold": [],
+        "ended": at(40),
+        "header": {
+            "canary": "client1", "target": "db2",
+            "scenario": {"expect": {"outcome": "recovered", "lost_rows": "archive_interval"}},
+        },
+        "results": results, "entered": entered, "left": left, "steps": steps, "interruptions": [], "deviations": [],
+        "rollback": [], "hold": [],
     }  # fmt: skip
     whole.update(changed)
     return whole
@@ -108,28 +118,86 @@ def test_an_activation_names_the_backup_that_its_survey_found() -> None:
     assert assembled(found)["backup"] is None
 
 
-def test_the_phases_add_up_to_the_gap() -> None:
+def test_the_phases_account_for_the_gap() -> None:
+    """The fault is made while clients are served, and the first write is noticed after it came: neither counts."""
     record = assembled(state())
     took = {phase["name"]: phase["seconds"] for phase in record["phases"]}
     assert took == {
-        "detect": 1.0, "decide": 1.0, "fence": 1.0, "restore": 2.0, "replay": 1.0, "promote": 1.0, "redirect": 1.0,
+        "detect": 1.5, "decide": 0.5, "fence": 1.0, "restore": 2.0, "replay": 1.0, "promote": 1.0, "redirect": 1.0,
         "first_write": 2.0,
     }  # fmt: skip
-    assert record["client_gap"]["difference_s"] == 0
+    assert record["phases"][0]["started"] == at(9.5), "the beginning of its own, before the gap"
+    assert record["phases"][-1]["ended"] == at(20.3)
+    assert [phase["offset_s"] for phase in record["phases"]] == [0.0, 1.5, 2.0, 3.0, 5.0, 6.0, 7.0, 8.0]
+    assert record["phase_sum_difference_s"] == 0
+
+
+def skewed(found: dict[str, Any], seconds: float) -> None:
+    """Let the client's clock be ahead of the controller's."""
+    moved = {"last_ack": at(10 + seconds), "first_ack": at(20 + seconds)}
+    found["results"]["first_write"] = {"first_ack": moved["first_ack"], "gap": moved}
+
+
+UNACCOUNTED = (
+    ("the client's clock is ahead", lambda s: skewed(s, 2), 1.7, "1.7 s belong to no phase"),
+    ("the client's clock is behind", lambda s: skewed(s, -2), 1.5, "1.5 s belong to no phase"),
+    ("nobody was served before the fault", lambda s: s["entered"].update(fault=at(11)), 1.0, "1.0 s belong to no"),
+    ("time between two steps", lambda s: s["left"].update(decide=at(11.6)), 0.4, None),
+    ("two steps overlap", lambda s: s["entered"].update(fence=at(11)), -1.0, "1.0 s are counted twice"),
+    ("the target's clock is behind", lambda s: s["results"]["promote"].update(replay_end=at(14)), -1.0, "1.0 s are"),
+    ("a step has no end", lambda s: s["left"].pop("restore"), 2.0, "2.0 s belong to no phase"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("broken", "difference", "said"), [row[1:] for row in UNACCOUNTED], ids=[r[0] for r in UNACCOUNTED]
+)
+def test_what_the_phases_do_not_account_for_is_said(broken: Any, difference: float, said: str | None) -> None:
+    found = state()
+    broken(found)
+    record = assembled(found)
+    assert record["phase_sum_difference_s"] == pytest.approx(difference)
+    assert record["client_gap"]["seconds"] == 10.0
+    assert record["verdict"] == ("fail" if said else "pass"), record["verdict_reasons"]
+    assert said is None or said in record["verdict_reasons"][0]
+
+
+@pytest.mark.parametrize("ahead", [-3.0, 2.0])
+def test_a_clock_whose_offset_was_measured_makes_no_difference(ahead: float) -> None:
+    found = state()
+    skewed(found, ahead)
+    found["results"]["promote"].update(replay_end=at(16 - ahead), first_write=at(17 - ahead))
+    found["results"]["assess"]["clock_offsets_s"] = {"client1": ahead, "db2": -ahead}
+    record = assembled(found)
+    assert record["phase_sum_difference_s"] == 0
+    assert record["client_gap"]["clock_offset_s"] == ahead
+    assert record["phases"][4]["ended"] == at(16)
+
+
+def test_in_a_disaster_clients_wait_from_the_declaration_on() -> None:
+    """Nobody was served when the canary began: its longest silence is one between two writes of the new primary."""
+    found = state()
+    for step in ("fault", "detect"):
+        del found["entered"][step], found["left"][step]
+    found["results"]["first_write"]["gap"] = {"last_ack": at(20.1), "first_ack": at(20.2), "seconds": 0.1}
+    record = assembled(found)
+    assert record["achieved"]["rto_s"] == 8.5
+    assert record["client_gap"]["last_ack"] is None
+    assert record["phase_sum_difference_s"] == 0
 
 
 @given(st.lists(st.floats(min_value=-5, max_value=30), min_size=6, max_size=6))
-def test_boundaries_in_any_order_never_leave_the_gap(offsets: list[float]) -> None:
-    """Clocks that disagree, or a client that is served before the journal says so, cannot invent or hide time."""
+def test_no_phase_takes_longer_than_clients_waited(offsets: list[float]) -> None:
+    """Whatever the instants say: nothing is negative, and the difference is the gap less the sum."""
     found = state()
-    detected, fence, restore, ended, replayed, written = (at(10 + value) for value in offsets)
-    found["results"]["detect"]["detected"] = detected
-    found["entered"].update(fence=fence, restore=restore)
-    found["results"]["restore"]["restore"]["ended"] = ended
+    fence, restore, promote, redirect, replayed, written = (at(10 + value) for value in offsets)
+    found["entered"].update(fence=fence, restore=restore, promote=promote, redirect=redirect)
     found["results"]["promote"].update(replay_end=replayed, first_write=written)
     record = assembled(found)
-    assert all(phase["seconds"] >= 0 for phase in record["phases"])
-    assert record["client_gap"]["sum_of_phases_s"] == pytest.approx(record["client_gap"]["seconds"], abs=0.01)
+    assert all(0 <= phase["seconds"] <= 10 and 0 <= phase["offset_s"] <= 10 for phase in record["phases"])
+    total = record["client_gap"]["sum_of_phases_s"]
+    assert record["phase_sum_difference_s"] == pytest.approx(10.0 - total, abs=0.01)
+    assert (abs(10.0 - total) > 0.501) <= (record["verdict"] == "fail")
 
 
 def test_what_was_not_measured_is_nothing_and_fails() -> None:
