@@ -106,6 +106,23 @@ def test_the_archive_bounds_the_loss_by_its_timeout_and_the_push() -> None:
     assert assembled(found)["verdict"] == "fail", "a bound that nobody knows is no bound, even where nothing was lost"
 
 
+@pytest.mark.parametrize("proved", [True, False, None], ids=["stayed down", "not proved", "not tried"])
+def test_a_primary_that_shall_come_back_early_has_to_have_done_so(proved: bool | None) -> None:
+    found = state()
+    found["header"]["scenario"]["returns_early"] = True
+    if proved is not None:
+        found["results"]["fence"]["fencing"].append({"proof": "return", "proved": proved})
+    record = assembled(found)
+    assert record["verdict"] == ("pass" if proved else "fail")
+    assert proved or record["verdict_reasons"][0].startswith("That the old primary stayed down when it came back")
+
+
+def test_coming_back_early_stands_for_none_of_the_three_proofs() -> None:
+    found = state()
+    found["results"]["fence"]["fencing"][0] = {"proof": "return", "proved": True}
+    assert assembled(found)["verdict_reasons"] == ["Fewer than three proofs of fencing are on record."]
+
+
 def test_an_activation_names_the_backup_that_its_survey_found() -> None:
     found = state(scenario="activation")
     for step in ("assess", "prove_backups"):
