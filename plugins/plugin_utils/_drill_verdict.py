@@ -65,10 +65,14 @@ def _days_after(record: Mapping[str, Any], days: int) -> str | None:
 
 
 def _writer_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
-    observer = record.get("observer")
-    if not observer:
+    if not record.get("observer"):
         yield "Whether there were ever two writers was not measured: the witnesses' files are not in the evidence."
-    elif observer["two_writers_seen"]:
+    yield from _two_writers(record, expected)
+
+
+def _two_writers(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
+    observer = record.get("observer")
+    if observer and observer["two_writers_seen"]:
         first = observer["overlaps"][0]
         yield f"{' and '.join(first['hosts'])} both took writes, first from {first['from']} to {first['to']}."
 
@@ -204,6 +208,9 @@ def _conditions(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Itera
         yield f"The run was interrupted {len(record['interruptions'])} time(s) and resumed."
     if record["stand_in"]:
         yield "People were represented by stand-in keys; the timing of human steps is not proved."
+    # In a disaster the old primary is lost before a witness can be set beside it; that is no fault of the recovery.
+    if expected.get("outcome") == "activated" and not record.get("observer"):
+        yield "Nobody could watch the old primary: that there was one writer rests on the three proofs of fencing."
     for deviation in record["deviations"]:
         if not (expected.get("outcome") == "refused" and deviation.get("step") == "restore"):
             yield f"Deviation: {deviation['text']}"
@@ -225,7 +232,9 @@ _RULES = {
         *(_unfinished, _recovery_failures, _loss_failures, _fencing_failures, _steady_failures, _failback_failures),
         *(_integrity_failures, _writer_failures),
     ),
-    "activated": (_unfinished, _recovery_failures, _fencing_failures, _integrity_failures),
+    "activated": (
+        *(_unfinished, _recovery_failures, _loss_failures, _fencing_failures, _integrity_failures, _two_writers),
+    ),
     "returned": (_unfinished, _failback_failures, _steady_failures, _writer_failures),
     "refused": (_refusal_failures, _integrity_failures, _writer_failures),
     "copied": (_unfinished, _copy_failures, _integrity_failures),

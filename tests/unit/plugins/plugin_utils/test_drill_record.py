@@ -296,6 +296,41 @@ def test_what_the_witnesses_saw_decides(observer: dict[str, Any] | None, reason:
     assert record["verdict_reasons"][0].startswith(reason)
 
 
+def activated() -> dict[str, Any]:
+    """Return the journal of an activation in earnest."""
+    found = state(scenario="activation")
+    found["header"]["scenario"]["expect"] = {"outcome": "activated"}
+    for step in ("assess", "steady", "canary"):
+        del found["results"][step]
+    return found
+
+
+TWO_WRITERS = {**ONE_WRITER, "two_writers_seen": 2, "overlaps": [{"hosts": ["db1", "db2"], "from": at(1), "to": at(2)}]}
+
+
+@pytest.mark.parametrize(
+    ("observer", "verdict", "reason"),
+    [
+        (ONE_WRITER, "pass", "Recovered in"),
+        (TWO_WRITERS, "fail", "db1 and db2 both took writes"),
+        (None, "pass_with_conditions", "Nobody could watch the old primary"),
+    ],
+    ids=["one writer", "two writers", "nobody watched"],
+)
+def test_an_activation_is_judged_by_who_could_write(observer: dict[str, Any] | None, verdict: str, reason: str) -> None:
+    record = assembled(activated(), observer=observer)
+    assert record["verdict"] == verdict, record["verdict_reasons"]
+    assert record["verdict_reasons"][0].startswith(reason)
+
+
+def test_an_activation_that_lost_more_than_its_target_fails() -> None:
+    found = activated()
+    found["results"]["verify"]["ledger"]["lost_window_s"] = 31.0
+    assert assembled(found)["verdict_reasons"] == ["The window of lost writes is 31.0 s; the target is 30.0 s."]
+    del found["results"]["verify"]["ledger"]
+    assert "The loss was not measured" in assembled(found)["verdict_reasons"][0]
+
+
 def test_what_has_to_be_mended_has_an_owner_and_a_day() -> None:
     found = state(stand_in=True)
     found["header"]["lead"] = "lead"
