@@ -68,6 +68,8 @@ def test_a_lost_site_is_replaced_and_the_service_returns(lost_site: None, tmp_pa
         record = _drills.record(_drills.drills(tmp_path)[-1])
         assert record["verdict"] in {"pass", "pass_with_conditions"}, record["verdict_reasons"]
         assert {proof["proof"] for proof in record["fencing"]} == {"power", "repository", "address"}
+        assert abs(record["phase_sum_difference_s"]) <= 0.5
+        assert record["achieved"]["rto_s"] > 1, "clients waited for the recovery, not for the next of many writes"
         lab("heal", "--all")
         back = ("-e", f"dr_failback_confirm={_drills.ENVIRONMENT}")
         returned = _drills.run(*back, cwd=tmp_path, playbook=RETURN)
@@ -76,6 +78,7 @@ def test_a_lost_site_is_replaced_and_the_service_returns(lost_site: None, tmp_pa
     assert _drills.writable() == ["db1"]
     returning = _drills.record(_drills.drills(tmp_path)[-1])
     assert returning["failback"]["lost"] == 0
+    assert returning["failback"]["client_errors"] == 0
     assert returning["observer"]["two_writers_seen"] == 0
 
     # Before the recovery and after it, everybody was told by the ways that work; the way that is closed is on record.

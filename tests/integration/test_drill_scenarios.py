@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ RECOVERED = (
 )
 if os.environ.get("OPS_PROOFS") == "all":
     RECOVERED += ("site_lost_one_receiver", "database_host_lost", "site_lost_repository", "site_lost_standby_async")
+CHAIN_RUNG = "every row of the canary continues the row before it"
 PROOFS = {"power", "repository", "address"}
 NOTHING_LOST = {"dropped_table", "site_lost_one_receiver", "site_lost_receivers", "site_lost_standby_sync"}
 
@@ -56,16 +59,50 @@ def test_the_scenario_is_recovered(scenario: str, tmp_path: Path) -> None:
     assert [phase["name"] for phase in record["phases"]][-1] == "first_write"
     assert ledger["acked"] > 100
     assert (ledger["wrong"], ledger["ghosts"], ledger["holes"]) == (0, 0, 0)
+    assert record["archive"]["timeout_s"] == ARCHIVE_INTERVAL_S
     if scenario in NOTHING_LOST:
         assert ledger["lost"] == 0
     elif ledger["lost"]:
-        assert record["achieved"]["rpo_s"] <= ARCHIVE_INTERVAL_S + 5
+        assert record["achieved"]["rpo_s"] <= record["archive"]["bound_s"] <= ARCHIVE_INTERVAL_S + 5
+        assert _lost_but_salvaged(record, folder) == []
+    assert [step["id"] for step in record["steps"] if not step["commands"]] == []
+    assert CHAIN_RUNG in {row["name"] for row in record["integrity"] if row["result"] == "verified"}
     returned = {"return"} if scenario == "zombie_primary" else set()
     assert {proof["proof"] for proof in record["fencing"] if proof["proved"]} == PROOFS | returned
     assert record["failback"]["lost"] == 0
     assert record["failback"]["client_errors"] == 0
     done = _drills.verified(folder)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _lost_but_salvaged(record: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
+    """Return the lost writes on record that the rows salvaged from the old disk lack; the file is the one recorded."""
+    ledger, path = record["ledger"], folder / "evidence" / "salvage.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == ledger["salvaged"] >= ledger["lost"]
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == ledger["salvage_sha256"]
+    assert "evidence/salvage.jsonl" in {row["path"] for row in record["evidence"]}
+    held = {tuple(row["row"][key] for key in ("run", "worker", "n")) for row in rows if row["table"] == "ledger"}
+    return [one for one in ledger["lost_sample"] if (ledger["run"], one["worker"], one["n"]) not in held]
+
+
+def test_a_fence_that_is_not_proved_promotes_nobody(tmp_path: Path) -> None:
+    """The switch of the power says yes and does nothing: two of three proofs are none, and the old primary goes on."""
+    dead_switch = ("-e", json.dumps({"fence_power_off": ["true"]}))
+    with _drills.Observer() as observer:
+        done = _drills.run(*_drills.live("site_partition"), *dead_switch, cwd=tmp_path)
+    assert done.returncode != 0
+    record = _drills.record(_drills.drills(tmp_path)[-1])
+    steps = {step["id"]: step for step in record["steps"]}
+    assert steps["fence"]["status"] == "failed"
+    assert "db1 is not proved off" in steps["fence"]["error"]
+    assert {steps[name]["status"] for name in ("restore", "promote", "redirect")} == {"pending"}
+    assert record["verdict"] == "fail"
+    assert record["fencing"] == []
+    assert record["ledger"]["lost"] == 0
+    assert observer.two_writers() == []
+    assert not any(answer for _stamp, answer in observer.samples["db2"]), "the recovery site took writes"
+    assert _drills.writable() == ["db1"]
 
 
 def test_a_gap_is_refused(tmp_path: Path) -> None:
