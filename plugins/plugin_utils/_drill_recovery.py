@@ -126,8 +126,8 @@ def recovery_time(record: Record) -> dict[str, Any]:
         ),
         lead="Measured at a client outside of the estate: from its last acknowledged write before the fault to its "
         "first one after. The phases are timed apart from that, by the journal on the controller, each from its own "
-        "beginning to its own end; what a phase took is what of it fell into the gap. More than half a second of "
-        "difference fails the drill.",
+        "beginning to its own end; what a phase took is what of it fell into the gap. More than 0.5 s of difference "
+        "fails the drill.",
     )
 
 
