@@ -237,6 +237,7 @@ def cmd_snapshot(lab: Lab, arguments: argparse.Namespace) -> None:
         with _lifecycle.exclusive(lab.estate):
             _snapshot.remove(lab.podman, lab.estate, arguments.name)
         return
+    _snapshot.folder(lab.estate, arguments.name)  # a name that cannot be is said before anything else is looked at
     _lifecycle.require_complete(lab.podman, lab.estate)
     check_disk(lab.estate.state, Path("/var/lib/containers"))
     with _lifecycle.exclusive(lab.estate):

@@ -91,7 +91,7 @@ def _make_one(bench: Bench, fault: Fault, targets: list[str], settings: dict[str
         fault.heal(bench, present)  # the command that made it was killed half-way
         _records.delete(bench.estate, present)
         present = None
-    at = datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="milliseconds")
+    at = datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="microseconds")
     record = present or Record(fault.name, targets, at)
     # Remembered before it is made: a fault whose command is killed half-way can still be undone.
     _records.save(bench.estate, record)

@@ -19,9 +19,7 @@ HOSTS = ("one", "two", "three")
 
 def played(tmp_path: Path, task: dict[str, Any], *arguments: str) -> tuple[int, dict[str, Any], str]:
     """Run one task that keeps its result, and return exit code, result and output."""
-    inventory = "".join(
-        f"{host} ansible_connection=local ansible_python_interpreter={sys.executable}\n" for host in HOSTS
-    )
+    inventory = "".join(f"{host} ansible_connection=local ansible_python_interpreter=auto_silent\n" for host in HOSTS)
     (tmp_path / "hosts").write_text(inventory, encoding="utf-8")
     kept = {
         "ansible.builtin.copy": {"content": "{{ r | to_json }}", "dest": str(tmp_path / "r.json")},
