@@ -52,9 +52,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     plugin.finish(session, exitstatus)
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say in one paragraph what the run found and where it lies."""
-    plugin.summarize(terminalreporter)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: Any) -> Generator[None, Any, Any]:
+    """Say why cells are not green, and in one paragraph what the run found and where it lies."""
+    return (yield from plugin.summarize(terminalreporter))
 
 
 @pytest.hookimpl(optionalhook=True)

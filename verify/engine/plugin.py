@@ -7,17 +7,17 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from verify.engine import html_columns, options, words
+from verify.engine import html_columns, options, terminal, words
 from verify.engine.control import Control, registered
 from verify.engine.judge import ControlResult
-from verify.engine.remedy import commands, hosts_of
 from verify.engine.session import Run
 from verify.engine.words import Status
 from verify.testinfra import backend as hosts_of_tests
@@ -26,8 +26,12 @@ __all__ = ["collect_file", "configure", "finish", "gather", "html_totals", "orde
 
 _CHECKS = Path(__file__).resolve().parents[1] / "checks"
 _RUN = pytest.StashKey[Run]()
-_SHOWN = 6
-_LINE = 160
+# A screen where none can be asked, and its lines that the closing paragraph and pytest's own words need.
+_SCREEN, _FRAME, _LEAST = (160, 40), 14, 8
+_COLOURS: dict[Status | None, dict[str, bool]] = {
+    Status.FAIL: {"red": True},
+    **{status: {"yellow": True} for status in (Status.UNKNOWN, Status.STALE, Status.MANUAL_DUE)},
+}
 _WORDS = {
     Status.PASS: ("passed", ".", "PASS"),
     Status.FAIL: ("failed", "F", "FAIL"),
@@ -89,7 +93,8 @@ class ControlItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Say what does not hold, subject by subject, and what mends it."""
         if isinstance(excinfo.value, NotGreen):
-            return "\n".join(_told(excinfo.value.result, self.config.stash[_RUN].inventory))
+            whole, inventory = self.config.get_verbosity() > 0, self.config.stash[_RUN].inventory
+            return "\n".join(terminal.told(excinfo.value.result, inventory=inventory, whole=whole))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
@@ -188,37 +193,34 @@ def html_totals(session: pytest.Session) -> list[str]:
     return html_columns.totals((result.status for result in run.results), run.summary) if run is not None else []
 
 
-def summarize(reporter: Any) -> None:
-    """Print the summary of the run."""
+def summarize(reporter: Any) -> Generator[None, Any, Any]:
+    """Print why cells are not green and the summary of the run, as a wrapper around pytest's own words.
+
+    Controls that failed are told of in one screenful, so pytest's long account of each waits for ``-v``.
+    """
     run = reporter.config.stash.get(_RUN, None)
-    if run is not None and run.summary:
+    if run is None or not run.begun:
+        return (yield)
+    whole = reporter.config.get_verbosity() > 0
+    failed = reporter.stats.get("failed", [])
+    own = [] if whole else [report for report in failed if dict(report.user_properties).get("status")]
+    failed[:] = [report for report in failed if report not in own]
+    try:
+        result = yield
+    finally:
+        failed += own
+    _tell(reporter, run, whole)
+    return result
+
+
+def _tell(reporter: Any, run: Run, whole: bool) -> None:
+    lines = max(_LEAST, shutil.get_terminal_size(_SCREEN).lines - _FRAME)
+    found = terminal.reasons(run.results, lines=None if whole else lines)
+    if found:
+        reporter.section("not green" if whole else "not green (-v: each with its remedy)", sep="─")
+    for line in found:
+        reporter.write_line(line.text, **_COLOURS.get(line.status, {}))
+    if run.summary:
         reporter.section("morning", sep="─")
-        for line in run.summary:
-            reporter.write_line(line)
-
-
-def _short(text: str) -> str:
-    """Return a text that a terminal can carry: one line, no control characters, at most 160 characters."""
-    line = "".join(char if char.isprintable() else " " for char in text)
-    return line if len(line) <= _LINE else line[: _LINE - 1] + "…"
-
-
-def _told(result: ControlResult, inventory: str) -> Iterable[str]:
-    item = result.item
-    yield f"{result.control.id} {item.title} ({item.severity}, {item.owner})"
-    rows = [row for row in result.rows if not row.green]
-    for row in rows[:_SHOWN]:
-        told = [str(row.status).upper().replace("_", " "), f"{row.kind} {row.subject}:", _short(row.says)]
-        if row.failed_count:
-            seen = f"observed {_short(repr(row.observed))}, expected {_short(repr(row.expected))}"
-            told.append(f"({seen}; {row.failed_count} of {row.checked} do not hold)")
-        yield "  " + " ".join(told)
-    if len(rows) > _SHOWN:
-        yield f"  and {len(rows) - _SHOWN} more subjects; all stand in the report"
-    yield f"  remedy: {item.remedy.text}"
-    hosts = hosts_of((row.kind, row.subject) for row in rows) if len(rows) <= _SHOWN else []
-    mend = commands(item.remedy, inventory=inventory, hosts=hosts)
-    if mend is not None:
-        yield f"  first: {mend.look}"
-    elif item.remedy.reason:
-        yield f"  no playbook: {item.remedy.reason}"
+    for sentence in run.summary:
+        reporter.write_line(sentence)

@@ -187,7 +187,7 @@ def test_what_a_host_says_is_shown_and_never_run(tmp_path: Path) -> None:
     row = found.row(*CERTIFICATES)
     assert (found.code, row.status) == (1, Status.FAIL)
     assert MARKUP in row.says
-    assert "FAIL host web1: the certificate" in found.told
+    assert "FAIL SECURITY-02: host web1: the certificate" in found.told
     page = (found.folder / "audit.html").read_text(encoding="utf-8")
     assert "&lt;img src=x onerror=alert(1)&gt;.pem" in page
     assert "<img" not in page
