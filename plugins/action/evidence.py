@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import time
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -17,10 +18,12 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_commands i
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_doors import may_be_asked, plan
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import HostFact
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_program import COMMAND, program, read_reply
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._only_reads import fact_of, refusal
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "dest": {"type": "path", "required": True},
     "facts": {"type": "list", "elements": "str"},
+    "commands": {"type": "path"},
 }
 
 
@@ -34,11 +37,11 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return ``answered``, the names of the facts that the host answered."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _unused, args = self.validate_argument_spec(argument_spec=ARGUMENTS)
+        _unused, args = self.validate_argument_spec(argument_spec=ARGUMENTS, mutually_exclusive=[["facts", "commands"]])
         try:
             variables = dict(task_vars or {})
             variables["verify_ports"] = self._templar.template(variables.get("verify_ports") or [])
-            facts = chosen(args["facts"], variables)
+            facts = commands_of(args["commands"]) if args["commands"] else chosen(args["facts"], variables)
         except OpsError as exc:
             return {**result, "failed": True, "msg": exc.message}
         token, began = secrets.token_hex(8), time.time()
@@ -67,6 +70,24 @@ class ActionModule(ActionBase):
         else:
             said = self._low_level_execute_command(text.decode(), sudoable=False)
         return said
+
+
+def commands_of(path: str) -> list[HostFact]:
+    """Return the questions that the commands in a file are, a JSON list of texts.
+
+    Raises `OpsError` for a file that is no such list, and for a command that may change something.
+    """
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise OpsError(f"The commands in {path} cannot be read ({exc}): give a JSON list of texts.") from exc
+    if not isinstance(found, list) or not found or not all(isinstance(one, str) for one in found):
+        raise OpsError(f"The file {path} holds no commands: give a JSON list of texts.")
+    for one in found:
+        why = refusal(one)
+        if why is not None:
+            raise OpsError(f"{one!r} is not sent: {why}. Verification only reads.")
+    return [fact_of(one) for one in found]
 
 
 def chosen(names: list[str] | None, variables: dict[str, Any]) -> list[HostFact]:

@@ -13,7 +13,8 @@ author:
 description:
   - Sends one program over the connection of the host and keeps what it answers in a file on the controller. Nothing is
     written on the host, and one exec is all, whatever is asked.
-  - Only questions of the collection's own list can be asked. Those that need another account go through C(sudo -n).
+  - Only questions of the collection's own list can be asked, and commands that are known to only read. Questions that
+    need another account go through C(sudo -n).
   - Verification uses this for hosts that are not reached by ssh; by hand it shows what verification would see.
   - The file holds what the host said as it said it, so keep it to yourself; verification takes secrets out before it
     keeps anything.
@@ -30,6 +31,11 @@ options:
       - Each port that C(verify_ports) declares as TLS is a question too, C(tls_443) and C(tls_443_old) for port 443.
     type: list
     elements: str
+  commands:
+    description:
+      - File on the controller with a JSON list of commands to ask instead, as tests of hosts have them.
+      - A command that is not known to only read is refused, and with it all of them.
+    type: path
 """
 
 EXAMPLES = r"""

@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._only_reads import fact_of
 from verify.collect._keep import Visit
 from verify.collect._session import Spoken
 
@@ -67,10 +68,12 @@ def _play(
     visits: Sequence[Visit], folder: Path, inventory: str, forks: int, deadline_s: float
 ) -> tuple[dict[str, str], str]:
     """Run the playbook; return why hosts failed, by their names, and what holds for a host that it does not name."""
-    names = sorted({fact.name for visit in visits for fact in visit.facts})
     task = {
         "name": "Ask the host",
-        "ccobservatory.ops.evidence": {"dest": f"{folder}/{{{{ inventory_hostname }}}}.json", "facts": names},
+        "ccobservatory.ops.evidence": {
+            "dest": f"{folder}/{{{{ inventory_hostname }}}}.json",
+            **_questions(visits, folder),
+        },
         "timeout": math.ceil(deadline_s),
     }
     play = {
@@ -95,6 +98,19 @@ def _play(
     own = failures(done.stdout)
     lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if "msg" in line or "rror" in line]
     return own, "ansible-playbook said nothing of this host" if own or not lines else lines[-1]
+
+
+def _questions(visits: Sequence[Visit], folder: Path) -> dict[str, object]:
+    """Return the arguments that name the questions: one list for all, or a file a host where users' tests ask.
+
+    Commands go by file, because Ansible would fill in what looks like a variable in them.
+    """
+    own = {visit.host: [fact.why for fact in visit.facts if fact == fact_of(fact.why)] for visit in visits}
+    if not any(own.values()):
+        return {"facts": sorted({fact.name for visit in visits for fact in visit.facts})}
+    for host, commands in own.items():
+        (folder / f"{host}.commands").write_text(json.dumps(commands), encoding="utf-8")
+    return {"commands": f"{folder}/{{{{ inventory_hostname }}}}.commands"}
 
 
 def _environment() -> dict[str, str]:

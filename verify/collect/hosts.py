@@ -14,6 +14,7 @@ import asyncio
 import resource
 import secrets
 import statistics
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +35,7 @@ from verify.collect.redact import Redactor, secret_values
 from verify.engine.declared import Declared, Environment
 from verify.engine.evidence import Evidence
 
-__all__ = ["SOURCE", "Options", "about", "collect", "owed", "plan", "redactor", "speak", "visit"]
+__all__ = ["SOURCE", "Options", "about", "ask", "collect", "owed", "plan", "redactor", "speak", "visit"]
 
 SSH = ("ssh", "smart", "ansible.builtin.ssh")
 LOCAL = ("local", "ansible.builtin.local")
@@ -142,6 +143,20 @@ def visit(environment: Environment, host: Declared, facts: Iterable[HostFact]) -
     else:
         dial = Dial((), f"{connection} of {host.name}", "")
     return Visit(host.name, dial, tuple(facts), secrets.token_hex(8))
+
+
+def ask(environment: Environment, visits: Sequence[Visit], kept: Callable[[Visit, Spoken], bool]) -> None:
+    """Visit hosts beside the collection, each by the way that reaches it, and hand over what each said."""
+    options = Options.of(environment.variables)
+    dialled = [one for one in visits if one.dial.argv]
+    speak(dialled, kept, options=options, now=time.time, progress=lambda _text: None)
+    through_ansible(
+        [one for one in visits if not one.dial.argv],
+        kept,
+        inventory=environment.inventory,
+        forks=options.concurrency,
+        deadline_s=options.deadline_s,
+    )
 
 
 def speak(

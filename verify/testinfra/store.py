@@ -10,28 +10,25 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import canonical_json
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import KIB, HostFact
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import HostFact
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_program import Answer, read_reply
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._only_reads import fact_of, refusal
 from verify.collect import hosts
 from verify.collect._keep import Visit
 from verify.collect._session import Spoken
 from verify.engine.declared import Environment
 from verify.engine.evidence import Evidence, NoEvidence
-from verify.testinfra.allowed import refusal
 from verify.testinfra.channel import Channel, Silent
 
 __all__ = ["SOURCE", "Said", "Store"]
 
 SOURCE = "testinfra"
-_DEADLINE_S = 20
-_CAP = 1024 * KIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +38,6 @@ class Said:
     code: int
     stdout: bytes
     stderr: bytes
-
-
-def fact_of(command: str) -> HostFact:
-    """Return the question that a command of a test is."""
-    name = "run:" + hashlib.sha256(command.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    return HostFact(name, command, argv=("/bin/sh", "-c", command), deadline_s=_DEADLINE_S, cap=_CAP)
 
 
 class Store:
@@ -62,6 +53,7 @@ class Store:
         self.used: dict[str, dict[str, None]] = {}
         self._ahead = {host: list(commands) for host, commands in ahead.items()}
         self._channels: dict[str, Channel] = {}
+        self._silent: dict[str, str] = {}
         self._redact = hosts.redactor(environment)
 
     def run(self, host: str, command: str) -> Said:
@@ -97,15 +89,16 @@ class Store:
             facts = [fact_of(one) for one in dict.fromkeys(commands) if refusal(one) is None]
             if host is not None and facts:
                 visits.append(hosts.visit(self.environment, host, facts))
-        options = hosts.Options.of(self.environment.variables)
-        dialled = [one for one in visits if one.dial.argv]
-        hosts.speak(dialled, self._kept, options=options, now=time.time, progress=lambda _text: None)
+        hosts.ask(self.environment, visits, self._kept)
 
     def _kept(self, visit: Visit, spoken: Spoken) -> bool:
         try:
             reply = read_reply(bytes(spoken.stdout), visit.token)
         except ValueError:
             return False
+        if not reply.complete and not visit.dial.argv:
+            told = spoken.stderr.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"]
+            self._silent[visit.host] = f"{told[-1][:200]} (by {visit.dial.address}: try ansible {visit.host} -m ping)"
         for fact in visit.facts:
             answer = reply.answers.get(fact.name)
             if answer is not None:
@@ -116,17 +109,25 @@ class Store:
         host = self.environment.hosts.get(name)
         if host is None:
             raise NoEvidence(f"{name} is not in the scope of this run.")
-        if name not in self._channels:
-            self._channels[name] = Channel(hosts.visit(self.environment, host, ()).dial.argv)
+        visit = hosts.visit(self.environment, host, [asked])
         try:
-            answer = self._channels[name].ask(asked)
+            if visit.dial.argv:
+                channel = self._channels.setdefault(name, Channel(visit.dial.argv))
+                self._keep(name, asked, channel.ask(asked), time.time())
+            else:
+                self._ask_through_ansible(visit)
         except Silent as exc:
             self.evidence.missing(
                 f"{name} does not answer to tests: {exc}.",
                 **self._about(name, asked, time.time()),
             )
-            return
-        self._keep(name, asked, answer, time.time())
+
+    def _ask_through_ansible(self, visit: Visit) -> None:
+        """Ask by a run of ansible-playbook: there is no channel that could stay open."""
+        if visit.host not in self._silent:
+            hosts.ask(self.environment, [visit], self._kept)
+        if self.evidence.get(visit.host, visit.facts[0].name) is None:
+            raise Silent(self._silent.get(visit.host, "it left the command out of its answer"))
 
     def _keep(self, name: str, fact: HostFact, answer: Answer, instant: float) -> None:
         about = self._about(name, fact, instant)

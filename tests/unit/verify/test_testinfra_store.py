@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 import testinfra
 import testinfra.backend
 
+from verify.collect import hosts
 from verify.engine.declared import Declared, Environment
 from verify.engine.evidence import Evidence, NoEvidence
 from verify.testinfra import backend
@@ -20,9 +23,9 @@ LOCAL = {"ansible_connection": "local"}
 
 
 def environment(**about: Any) -> Environment:
-    hosts = {name: Declared("host", name, {**LOCAL, **about}) for name in ("web1", "web2", "db1")}
-    groups = {"all": list(hosts), "web": ["web1", "web2"], "blue": ["web2", "db1"]}
-    return Environment("test", "-", "-", hosts, groups, {}, secrets=frozenset({"canary-4711"}))
+    declared = {name: Declared("host", name, {**LOCAL, **about}) for name in ("web1", "web2", "db1")}
+    groups = {"all": list(declared), "web": ["web1", "web2"], "blue": ["web2", "db1"]}
+    return Environment("test", "-", "-", declared, groups, {}, secrets=frozenset({"canary-4711"}))
 
 
 def store(
@@ -108,8 +111,64 @@ def test_a_host_that_does_not_answer_is_asked_no_second_time() -> None:
             one.run("off", command)
 
 
+# Ansible's own name of its local connection is none that is dialled from here, so Ansible has to run it.
+THROUGH_ANSIBLE = "ansible.legacy.local"
+
+
+def reached_by_ansible(tmp_path: Path, **hosts: dict[str, str]) -> Environment:
+    """Return an environment whose hosts only Ansible can reach, with the inventory that Ansible reads."""
+    inventory = tmp_path / "hosts.json"
+    inventory.write_text(json.dumps({"all": {"hosts": hosts}}), encoding="utf-8")
+    declared = {name: Declared("host", name, about) for name, about in hosts.items()}
+    return Environment("test", str(inventory), "-", declared, {"all": list(hosts)}, {})
+
+
+def test_a_host_that_only_ansible_reaches_answers_as_any_other(tmp_path: Path) -> None:
+    about = {"ansible_connection": THROUGH_ANSIBLE}
+    environment = reached_by_ansible(tmp_path, box1=about, box2=about)
+    evidence = Evidence()
+    one = Store(environment, evidence, live=True, ahead={})
+    said = one.run("box1", "printf '%s' '{{ inventory_hostname }}'")
+    assert (said.code, said.stdout) == (0, b"{{ inventory_hostname }}")
+    assert one.run("box1", "ls /no/such/file").code == 2
+    with pytest.raises(NoEvidence, match="Verification only reads"):
+        one.run("box1", "touch /never")
+
+
+def test_what_the_last_run_needed_of_such_hosts_is_asked_ahead_by_one_run_of_ansible(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = {"ansible_connection": THROUGH_ANSIBLE}
+    environment = reached_by_ansible(tmp_path, box1=about, box2=about, here=LOCAL)
+    asked: list[list[str]] = []
+    own = hosts.through_ansible
+
+    def noted(visits: Any, *rest: Any, **more: Any) -> None:
+        asked.append([visit.host for visit in visits])
+        own(visits, *rest, **more)
+
+    monkeypatch.setattr(hosts, "through_ansible", noted)
+    plan = {"box1": ["uname -s", "uname -m"], "box2": ["uname -s"], "here": ["uname -s"]}
+    one = Store(environment, Evidence(), live=True, ahead=plan)
+    for host, commands in plan.items():
+        assert [one.run(host, command).code for command in commands] == [0] * len(commands)
+    assert asked == [["box1", "box2"]]
+
+
+def test_such_a_host_that_is_silent_is_refused_with_its_name_and_the_mend_and_asked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = reached_by_ansible(tmp_path, box1={"ansible_connection": "nowhere.at.all"})
+    one = Store(environment, Evidence(), live=True, ahead={})
+    with pytest.raises(NoEvidence, match=r"^box1 does not answer to tests: .*try ansible box1 -m ping"):
+        one.run("box1", "uname -s")
+    monkeypatch.setattr(hosts, "through_ansible", None)
+    with pytest.raises(NoEvidence, match=r"^box1 does not answer to tests"):
+        one.run("box1", "uname -r")
+
+
 @pytest.mark.parametrize(
-    ("pattern", "hosts"),
+    ("pattern", "found"),
     [
         ("all", ["web1", "web2", "db1"]),
         ("web", ["web1", "web2"]),
@@ -120,8 +179,8 @@ def test_a_host_that_does_not_answer_is_asked_no_second_time() -> None:
         ("nobody", []),
     ],
 )
-def test_patterns_mean_what_they_mean_to_ansible(pattern: str, hosts: list[str]) -> None:
-    assert store().matching([pattern]) == hosts
+def test_patterns_mean_what_they_mean_to_ansible(pattern: str, found: list[str]) -> None:
+    assert store().matching([pattern]) == found
 
 
 def test_tests_written_for_other_backends_run_on_evidence(pytestconfig: pytest.Config) -> None:

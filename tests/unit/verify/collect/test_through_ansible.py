@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ccobservatory.ops.plugins.action.evidence import chosen
+from ansible_collections.ccobservatory.ops.plugins.action.evidence import chosen, commands_of
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_commands import TABLE
 from verify.collect import _through_ansible, hosts
@@ -50,6 +50,24 @@ def test_a_handshake_is_asked_of_its_own_hosts_and_of_declared_ports_only() -> N
     for row in ("443", {"encrypted": "tls"}, {"encrypted": "tls", "port": "443; reboot"}):
         with pytest.raises(OpsError, match="verify_ports has the row"):
             chosen(None, variables(verify_ports=[row]))
+
+
+def test_commands_of_tests_are_sent_when_they_only_read(tmp_path: Path) -> None:
+    listed = tmp_path / "box1.commands"
+    listed.write_text('["uname -s", "cat /etc/os-release"]', encoding="utf-8")
+    assert [fact.words for fact in commands_of(str(listed))] == [
+        ("/bin/sh", "-c", "uname -s"),
+        ("/bin/sh", "-c", "cat /etc/os-release"),
+    ]
+    for text, words in (
+        ('["uname -s", "rm -rf /never"]', "'rm -rf /never' is not sent: rm is not on the list"),
+        ("[]", "holds no commands"),
+        ('{"a": 1}', "holds no commands"),
+        ("[", "cannot be read"),
+    ):
+        listed.write_text(text, encoding="utf-8")
+        with pytest.raises(OpsError, match=words):
+            commands_of(str(listed))
 
 
 def test_hosts_answer_and_each_silent_one_says_why(tmp_path: Path) -> None:

@@ -10,13 +10,19 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 from collections.abc import Callable, Sequence
 
-__all__ = ["refusal"]
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import KIB, HostFact
+
+__all__ = ["fact_of", "refusal"]
 
 Words = Sequence[str]
+
+_DEADLINE_S = 20
+_CAP = 1024 * KIB
 
 _SEPARATORS = frozenset({"&&", "||", ";", "|", "(", ")", "!", "{", "}"})
 _QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
@@ -135,6 +141,12 @@ _PROGRAMS: dict[str, Callable[[Words], bool]] = {
 }
 _PLACES = ("/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/")
 _PYTHON_LOCALE = "import locale;print(locale.getpreferredencoding())"
+
+
+def fact_of(command: str) -> HostFact:
+    """Return the question that a command of a test is; it is named after its text."""
+    name = "run:" + hashlib.sha256(command.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return HostFact(name, command, argv=("/bin/sh", "-c", command), deadline_s=_DEADLINE_S, cap=_CAP)
 
 
 def refusal(command: str) -> str | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from verify.testinfra.allowed import refusal
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._only_reads import refusal
 
 READS = [
     "uname -s",
