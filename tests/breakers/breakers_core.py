@@ -208,6 +208,11 @@ def nothing_sent(world: World) -> None:
     sample(world, "notifications_1d", 0.0)
 
 
+@breaker("CORE-04.deadman", "nothing counts what Alertmanager sent", also=TOLD)
+def uncounted(world: World) -> None:
+    world.change("prometheus", "query:notifications_1d", lambda body: body.update(result=[]))
+
+
 def scans(world: World, name: str, **keys: Any) -> None:
     """Change the scans of a host or image, all of them or (without keys) take them away."""
 

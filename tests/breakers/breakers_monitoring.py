@@ -100,6 +100,15 @@ def mute(world: World) -> None:
     sample(world, "notifications_1d", 0.0, integration="webhook")
 
 
+@breaker(
+    "MONITORING-02.delivery",
+    "nothing counts the notifications that failed",
+    also={"CORE-04.deadman": "it counts the same notifications"},
+)
+def uncounted_failures(world: World) -> None:
+    world.change("prometheus", "query:notifications_failed_1d", lambda body: body.update(result=[]))
+
+
 @breaker("MONITORING-03", "no line of a host arrived for an hour", also={"SECURITY-05.shipped": LOGS})
 def late_logs(world: World) -> None:
     world.edit("mon1", "central_logs", newest("db2", MINUTE - 1), newest("db2", HOUR))

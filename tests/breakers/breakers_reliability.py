@@ -84,6 +84,19 @@ def untold_outage(world: World) -> None:
 
 
 @breaker(
+    "RELIABILITY-01.incidents",
+    "the probes say nothing of two weeks, so that no outage can be seen there",
+    also={
+        **dict.fromkeys(("RELIABILITY-01", "OPEX-01", "OPEX-01.consistency", "OPEX-03", "DR-09"), PROBES),
+        **dict.fromkeys(ALERTS_WATCHED, "only a probe shows that Prometheus looked all the time"),
+    },
+)
+def unseen_weeks(world: World) -> None:
+    world.change("prometheus", "query:probe_down", lambda body: body.update(result=[]))
+    unseen(world, 14)
+
+
+@breaker(
     "RELIABILITY-02", "nobody ever answered an alert of last week", also={"DELIVER-01.alerts": "it reads the same week"}
 )
 def unanswered(world: World) -> None:

@@ -50,6 +50,12 @@ def wrong_count(world: World) -> None:
     figures(world, targets_up=21.0)
 
 
+@breaker("STANDUP-01", "Prometheus knows no target, and the brief says that none answers")
+def nothing_counted(world: World) -> None:
+    world.change("prometheus", "query:up", lambda body: body.update(result=[]))
+    figures(world, targets_up=0.0)
+
+
 @breaker("STANDUP-01", "the brief's use of processors is 3 % off")
 def wrong_use(world: World) -> None:
     figures(world, cpu_used_ratio=0.5744)

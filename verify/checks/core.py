@@ -192,8 +192,8 @@ def monitoring_is_watched_itself(estate: Any, bounds: Any) -> Iterator[Said]:
         claim = f"Alertmanager heard of {one.name} within {span(bounds.deadman_max_age_s)}"
         yield expect(age <= bounds.deadman_max_age_s, claim, observed=age, expected=bounds.deadman_max_age_s)
         yield expect(one.receivers, f"{one.name} has a receiver", observed=list(one.receivers))
-    sent = sum(sample.value for sample in seen.vector("notifications_1d"))
-    failed = sum(sample.value for sample in seen.vector("notifications_failed_1d"))
+    sent = seen.total("notifications_1d")
+    failed = seen.total("notifications_failed_1d")
     yield expect(sent > 0, "Alertmanager sent notifications in the last day", observed=sent, expected="1 or more")
     yield expect(failed == 0, "no notification of the last day failed", observed=failed, expected=0)
 

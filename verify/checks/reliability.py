@@ -11,7 +11,7 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._kpi import Span
 from verify.engine.control import Said, control, expect, not_applicable, unknown
 from verify.facts.alerting import watched
 from verify.facts.alerts import alerts
-from verify.facts.availability import available, incidents_of, seen_of, unexplained
+from verify.facts.availability import WHOLE, available, incidents_of, observed_s, seen_of, unexplained
 from verify.facts.findings import each_image, no_critical_open, young_scan
 from verify.facts.registers import register
 from verify.facts.runs import runs
@@ -49,8 +49,16 @@ def every_outage_belongs_to_an_incident(service: Any, estate: Any, bounds: Any) 
     a maintenance window.
 
     Probes and people are two sources for the same events; an outage that no incident knows is a hole in the register.
+    That there was none needs samples of nearly the whole window.
     """
     open_ones, known = unexplained(estate, service, window_s=bounds.window_s, least_s=bounds.outage_min_s)
+    seen = observed_s(estate, service, bounds.window_s) / bounds.window_s
+    if not known and seen < WHOLE:
+        yield unknown(
+            f"the probes of {service.name} saw {percent(seen)} of {span(bounds.window_s)}; the rest may hold outages",
+            observed=seen,
+        )
+        return
     if not known:
         yield not_applicable(
             f"the probes of {service.name} saw no outage of {span(bounds.outage_min_s)} in {span(bounds.window_s)}"

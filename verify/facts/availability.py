@@ -25,6 +25,7 @@ from verify.facts.records import Record, everything
 from verify.facts.registers import register
 
 __all__ = [
+    "WHOLE",
     "available",
     "failures",
     "implied",
@@ -37,7 +38,8 @@ __all__ = [
 ]
 
 _SLACK_S = 300.0
-_WHOLE = 0.9
+WHOLE = 0.9
+"""The share of a window from which on it counts as watched."""
 
 
 def probe_of(service: Any) -> str:
@@ -118,7 +120,7 @@ def failures(estate: Estate, service: Any, *, window_s: float, target_s: float) 
     seen, told = outages_of(estate, service, window_s), in_window(estate, service, window_s)
     watched_s = observed_s(estate, service, window_s)
     up_s = max(0.0, watched_s - sum(one.seconds for one in seen))
-    count = max(len(seen), len(told)) if watched_s >= _WHOLE * window_s else len(seen)
+    count = max(len(seen), len(told)) if watched_s >= WHOLE * window_s else len(seen)
     return mtbf(up_s, count, target_s=target_s)
 
 

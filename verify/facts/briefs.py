@@ -70,14 +70,11 @@ def open_at(estate: Estate, record_type: str, moment: float, *, begin: str, end:
 
 
 def _up(seen: Metrics, query: str) -> float:
-    return float(sum(sample.value == 1 for sample in seen.vector(query)))
+    return float(sum(sample.value == 1 for sample in seen.some(query)))
 
 
 def _mean(seen: Metrics, query: str) -> float:
-    values = [sample.value for sample in seen.vector(query)]
-    if not values:
-        raise NoEvidence(f"Prometheus has no {query}, so the brief has nothing to equal.")
-    return sum(values) / len(values)
+    return seen.total(query) / len(seen.some(query))
 
 
 FIGURES: Mapping[str, Callable[[Metrics], float]] = {

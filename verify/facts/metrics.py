@@ -3,7 +3,8 @@
 """What Prometheus said, as checks read it: vectors, series, targets, rules, and the figures that rest on them.
 
 A question that found nothing gives an empty vector, which is a fact; `Metrics.one` and `Metrics.host` raise for it,
-because a check that needs a value has none. Values that are not finite count as missing there too.
+because a check that needs a value has none, and so do `Metrics.some` and `Metrics.total`, because nobody counted.
+Values that are not finite count as missing there too.
 
 PRIVATE to the collection: it can change at any time.
 """
@@ -117,6 +118,22 @@ class Metrics:
         if not math.isfinite(found[0].value):
             raise NoEvidence(f"Prometheus' value of {name}{told} is {found[0].value}.")
         return found[0].value
+
+    def some(self, name: str) -> tuple[Sample, ...]:
+        """Return the answer to a question as `vector`; `NoEvidence` when it is empty, or a value is not finite.
+
+        For whatever is counted or summed up: without a series nobody counted, which is not a count of 0.
+        """
+        found = self.vector(name)
+        if not found:
+            raise NoEvidence(f"Prometheus has no series of {name}, so nothing says that it is 0.")
+        if not all(math.isfinite(sample.value) for sample in found):
+            raise NoEvidence(f"Prometheus' values of {name} are not all numbers.")
+        return found
+
+    def total(self, name: str) -> float:
+        """Return the sum over all series of a question; `NoEvidence` when there is none."""
+        return sum(sample.value for sample in self.some(name))
 
     def host_of(self, labels: Mapping[str, str]) -> str:
         """Return the host that labels name; of a label such as ``db1:9100`` the part before the port."""
