@@ -36,7 +36,10 @@ from verify.report.data import ReportData
 from verify.report.summary import answer, owner_of, summary_text, transitions
 from verify.report.text import clean
 
-__all__ = ["SCHEMA", "check_settings", "notice", "notify"]
+__all__ = ["NOTICE", "SCHEMA", "check_settings", "deliver", "notice", "notify"]
+
+NOTICE = "ccobservatory.ops/notice/1"
+"""The schema of what a web hook receives."""
 
 TELLING = ("new", "newly_unknown", "waiver_expired", "fixed")
 """The changes that are worth a message; what is still open or flaps was told before."""
@@ -92,18 +95,21 @@ def notify(data: ReportData, settings: Mapping[str, Any]) -> list[str]:
     """
     check_settings(settings)
     told = notice(data)
-    if told is None or not settings:
-        return []
+    return [] if told is None else [sentence for _arrived, sentence in deliver(told, settings)]
+
+
+def deliver(told: Mapping[str, Any], settings: Mapping[str, Any]) -> list[tuple[bool, str]]:
+    """Send a notice by each way that is set; return for each whether it arrived there, and a sentence."""
     ways = (("mail", _mail), ("webhook", _webhook))
     return [_sent(name, send, told, settings[name]) for name, send in ways if settings.get(name)]
 
 
-def _sent(name: str, send: Any, told: Mapping[str, Any], way: Mapping[str, Any]) -> str:
+def _sent(name: str, send: Any, told: Mapping[str, Any], way: Mapping[str, Any]) -> tuple[bool, str]:
     try:
-        return str(send(told, way))
+        return True, str(send(told, way))
     except (OSError, smtplib.SMTPException, ValueError) as exc:
         reason = clean(f"{type(exc).__name__}: {exc}")[:200]
-        return f"notice: the {name} was not sent ({reason}); tell people another way"
+        return False, f"notice: the {name} was not sent ({reason}); tell people another way"
 
 
 def notice(data: ReportData) -> dict[str, Any] | None:
@@ -120,7 +126,7 @@ def notice(data: ReportData) -> dict[str, Any] | None:
         return None
     said = answer(data)
     return {
-        "schema": "ccobservatory.ops/notice/1",
+        "schema": NOTICE,
         "environment": str(data.run["environment"]),
         "run": str(data.run["id"]),
         "complete": data.complete,
@@ -155,7 +161,8 @@ def _owners(data: ReportData, lists: Mapping[str, Sequence[Mapping[str, Any]]]) 
 def _mail(told: Mapping[str, Any], way: Mapping[str, Any]) -> str:
     message = EmailMessage()
     changes = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in told["changes"].items())
-    head = f"[{told['environment']}] {told['answer']}: {changes or 'look at the report'} ({told['run']})"
+    about = f"{changes or 'look at the report'} ({told['run']})" if told["run"] else told["why"]
+    head = f"[{told['environment']}] {told['answer']}: {about}"
     message["Subject"] = clean(head).replace("\u202f", " ")
     message["From"], message["To"] = way["from"], ", ".join(way["to"])
     message["Auto-Submitted"] = "auto-generated"
