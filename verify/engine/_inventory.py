@@ -21,6 +21,7 @@ from ansible.errors import AnsibleError
 from ansible.inventory.host import Host
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import AnsibleVaultError
 from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar
 from ansible.vars.hostvars import HostVars
@@ -161,13 +162,25 @@ class Reader:
         }
 
 
+def _sentence(exc: BaseException) -> str:
+    """Return why an inventory cannot be read; a vault that stays closed is told with the mend."""
+    told = " ".join(str(exc).split())
+    cause: BaseException | None = exc
+    while cause is not None and not isinstance(cause, AnsibleVaultError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return told
+    closed = f"a vault of it stays closed ({told.rstrip('.')})"
+    return f"{closed}: name the file of its password in ANSIBLE_VAULT_PASSWORD_FILE."
+
+
 def main(source: str, limit: str) -> int:
     """Print the inventory; print ``{"error": sentence}`` and return 1 when it cannot be read."""
     init_plugin_loader([])
     try:
         whole = Reader(source).whole(limit)
     except (AnsibleError, Failed) as exc:
-        print(json.dumps({"error": " ".join(str(exc).split())}))
+        print(json.dumps({"error": _sentence(exc)}))
         return 1
     print(json.dumps(whole))
     return 0
