@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import _breaker_table
 import _world
 import pytest
 
@@ -38,7 +39,7 @@ def test_the_fault_turns_its_control_red_and_no_other(
     one.put(world)
     red = {result.control.id for result in _world.results(world) if result.status not in GREEN}
     others = sorted(control for control in red if control != one.control and not green[control])
-    record_property("breaker", f"{one.control}\t{one.fault}\t{', '.join(others) or 'nothing'}")
+    _breaker_table.note(record_property, one.control, one.fault, _breaker_table.PAYLOAD, others)
     assert one.control in red
     assert green[one.control] == []
     assert others == sorted(one.also)

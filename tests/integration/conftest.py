@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import _breaker_table
 import _drills
 import pytest
 from _lab import lab
@@ -25,3 +27,8 @@ def estate() -> None:
         pytest.fail(
             f"Writable databases: {_drills.writable()}; a drill starts from db1. Restore with `lab/lab restore`."
         )
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print and keep the table of breakers, one line for each that was made on the lab."""
+    _breaker_table.conclude(terminalreporter)
