@@ -57,6 +57,7 @@ class EvidenceBackend(BaseBackend):
 
     def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
         """Return how a command ended. Raises `NoEvidence` for one that was refused or could not be had."""
+        __tracebackhide__ = True
         text = self.get_command(command, *args)
         said = self._store().run(self.hostname, text)
         return self.result(said.code, text.encode(), said.stdout, said.stderr)

@@ -61,6 +61,7 @@ class Store:
 
         Raises `NoEvidence` for a command that may change something, and for a host that does not answer.
         """
+        __tracebackhide__ = True
         why = refusal(command)
         if why is not None:
             raise NoEvidence(f"{command!r} is not run on {host}: {why}. Verification only reads.")
