@@ -29,7 +29,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "timeout": {"type": "float", "default": 120.0},
 }
 # What a module needs to know of its host beside the options of the connection.
-_FACTS = ("ansible_python_interpreter", "inventory_hostname", "ansible_host")
+_FACTS = ("ansible_python_interpreter", "ansible_interpreter_python_fallback", "inventory_hostname", "ansible_host")
 
 
 class ActionModule(ActionBase):
@@ -78,6 +78,7 @@ class ActionModule(ActionBase):
             templar=self._templar, shared_loader_obj=loaders,
         )  # fmt: skip
         facts = {name: variables[name] for name in _FACTS if name in variables}
+        facts["ansible_facts"] = {}  # where no interpreter is set, Ansible looks for one and asks what it found before
         return lambda: action._execute_module(
             module_name=args["module"], module_args=dict(args["arguments"]), task_vars=facts
         )
