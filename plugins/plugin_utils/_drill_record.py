@@ -153,7 +153,7 @@ def _achieved(
     doubt = (ledger or {}).get("in_doubt", {})
     return {
         "rto_s": gap["seconds"] if gap else copied.get("seconds"),
-        "rpo_s": ledger.get("lost_window_s") if ledger else copied.get("data_age_s"),
+        "rpo_s": ledger.get("rpo_s") if ledger else copied.get("data_age_s"),
         "lost_rows": ledger.get("lost") if ledger else None,
         "in_doubt_rows": doubt.get("total"),
     }

@@ -114,7 +114,7 @@ def _steady_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> 
 
 def _loss_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
     achieved, targets = record["achieved"], record["targets"]
-    lost, window = achieved["lost_rows"], achieved["rpo_s"]
+    lost = achieved["lost_rows"]
     if lost is None:
         yield "The loss was not measured: there is no comparison of the ledger."
         return
@@ -123,19 +123,19 @@ def _loss_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> It
     if expected.get("lost_rows") == ARCHIVE_INTERVAL:
         yield from _beyond_the_archive(record)
     if lost:
-        yield from _over("The window of lost writes", window, targets["rpo_s"])
+        yield from _over("The time between the last kept and the last lost write", achieved["rpo_s"], targets["rpo_s"])
 
 
 def _beyond_the_archive(record: Mapping[str, Any]) -> Iterator[str]:
     """Say so when more is lost than what had no time to reach the archive; a bound that nobody knows holds nothing."""
-    archive, achieved = record.get("archive"), record["achieved"]
+    archive, window = record.get("archive"), (record.get("ledger") or {}).get("lost_window_s")
     if not archive:
         yield "The archive interval was not measured, so whether the loss is inside of it is not known."
     elif archive["bound_s"] is None:
         yield "archive_timeout is off: nothing bounds what a lost host takes along."
-    elif achieved["lost_rows"] and (achieved["rpo_s"] is None or achieved["rpo_s"] > archive["bound_s"]):
+    elif record["achieved"]["lost_rows"] and (window is None or window > archive["bound_s"]):
         yield (
-            f"The window of lost writes is {achieved['rpo_s']} s; the archive interval allows {archive['bound_s']} s "
+            f"The window of lost writes is {window} s; the archive interval allows {archive['bound_s']} s "
             f"(archive_timeout {archive['timeout_s']:g} s, {archive['push_s']} s for the push)."
         )
 

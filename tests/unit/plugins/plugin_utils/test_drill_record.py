@@ -49,6 +49,7 @@ def state(**changed: Any) -> dict[str, Any]:
                 "ghosts": 0,
                 "holes": 0,
                 "lost_window_s": 2.0,
+                "rpo_s": 2.1,
                 "in_doubt": {},
             },
             "checks": [ladder],
@@ -89,7 +90,7 @@ def assembled(found: dict[str, Any], **more: Any) -> dict[str, Any]:
 def test_a_drill_that_held_passes_and_says_with_what() -> None:
     record = assembled(state())
     assert record["verdict"] == "pass", record["verdict_reasons"]
-    assert record["achieved"] == {"rto_s": 10.0, "rpo_s": 2.0, "lost_rows": 3, "in_doubt_rows": None}
+    assert record["achieved"] == {"rto_s": 10.0, "rpo_s": 2.1, "lost_rows": 3, "in_doubt_rows": None}
     assert record["verdict_reasons"] == ["Recovered in 10.0 s, 3 acknowledged writes lost."]
     assert record["backup"]["encrypted"] is True
     assert record["retention"]["keep_until"] > record["ended"]
@@ -231,7 +232,7 @@ def test_what_was_not_measured_is_nothing_and_fails() -> None:
 
 BREAKERS = (
     (lambda s: s["results"]["first_write"]["gap"].update(first_ack=at(100)), "The recovery time is 90.0 s"),
-    (lambda s: s["results"]["verify"]["ledger"].update(lost_window_s=31.0), "The window of lost writes is 31.0 s"),
+    (lambda s: s["results"]["verify"]["ledger"].update(rpo_s=31.0), "The time between the last kept and the last lost"),
     (
         lambda s: s["results"]["verify"]["ledger"].update(lost_window_s=11.5),
         "The window of lost writes is 11.5 s; the archive interval allows 11.4 s (archive_timeout 10 s, 0.4 s for",
@@ -325,8 +326,9 @@ def test_an_activation_is_judged_by_who_could_write(observer: dict[str, Any] | N
 
 def test_an_activation_that_lost_more_than_its_target_fails() -> None:
     found = activated()
-    found["results"]["verify"]["ledger"]["lost_window_s"] = 31.0
-    assert assembled(found)["verdict_reasons"] == ["The window of lost writes is 31.0 s; the target is 30.0 s."]
+    found["results"]["verify"]["ledger"]["rpo_s"] = 31.0
+    said = "The time between the last kept and the last lost write is 31.0 s; the target is 30.0 s."
+    assert assembled(found)["verdict_reasons"] == [said]
     del found["results"]["verify"]["ledger"]
     assert "The loss was not measured" in assembled(found)["verdict_reasons"][0]
 
