@@ -267,6 +267,15 @@ def never_restored(world: World) -> None:
     drop(world, "restore_test", MACHINES, unless=lambda row: row["asset"] != "files-lb1")
 
 
+@breaker(
+    "INFRA-06",
+    "of what lies on the repository host only the files were restored, never the database",
+    also={"CORE-06": SAME_TEST},
+)
+def only_the_files(world: World) -> None:
+    drop(world, "restore_test", MACHINES, unless=lambda row: row["asset"] != "database-main")
+
+
 @breaker("INFRA-06", "the restore was tested nine days ago", also={"CORE-06": SAME_TEST})
 def old_test(world: World) -> None:
     alter(world, "restore_test", "RT-files-lb1", MACHINES, started=at(9 * DAY + HOUR), ended=at(9 * DAY))

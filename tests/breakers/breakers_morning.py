@@ -192,7 +192,7 @@ def old_backup(world: World) -> None:
 @breaker(
     "MORNING-03",
     "no backup of the last day was checked",
-    also=dict.fromkeys(("RELIABILITY-04", "EOD-03", "INFRA-06"), BACKUPS),
+    also=dict.fromkeys(("CORE-06", "RELIABILITY-04", "EOD-03", "INFRA-06"), BACKUPS),
 )
 def unproved(world: World) -> None:
     since = at(30 * HOUR)

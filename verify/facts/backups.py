@@ -101,9 +101,11 @@ class Asset(View, kind="asset"):
 
     def _is_about_me(self, record: Record) -> bool:
         """Return whether a record names this asset, or the place of its backups where nothing else lies."""
-        if _plain(record.asset) == _plain(self.name):
-            return True
-        alone = sum(one.get("host") == self.get("host") for one in self.estate.environment.subjects("asset")) == 1
+        assets = self.estate.environment.subjects("asset")
+        named = [one.name for one in assets if _plain(one.name) == _plain(record.asset)]
+        if named:
+            return self.name in named
+        alone = sum(one.get("host") == self.get("host") for one in assets) == 1
         return alone and record.backup.get("source") == self.get("host")
 
     @property

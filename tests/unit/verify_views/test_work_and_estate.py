@@ -249,6 +249,16 @@ def test_what_proves_a_backup() -> None:
     assert asset(world).last_restore_test is not None
 
 
+def test_the_record_of_another_asset_proves_nothing_though_its_backup_lies_on_the_same_host() -> None:
+    files = {"name": "files-lb1", "source": "restic", "host": "lb1"}
+    world = World(verify_assets=[ASSET, files])
+    world.add("restore_test", proof("restore_test", 500, "B", asset="files-lb1"), subject="runs")
+    assert asset(world).restore_tests == []
+    # A name that no asset has is that of the one whose backups lie there.
+    world.add("restore_test", proof("restore_test", 500, "B", asset="ccobservatory"), subject="runs")
+    assert [row.asset for row in asset(world).restore_tests] == ["ccobservatory"]
+
+
 def test_when_a_backup_was_checked() -> None:
     world = World(verify_assets=[ASSET])
     world.put("repo1", "pgbackrest_info", info(("A", 2 * DAY, False), ("B", 1000, False)))
