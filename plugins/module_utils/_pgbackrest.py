@@ -8,6 +8,7 @@ PRIVATE to the collection: it can change at any time.
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -186,6 +187,14 @@ class Pgbackrest:
     def read(self, path: str) -> str:
         """Return the decrypted content of a repository file; raises OpsError when it cannot be read."""
         return self.checked("repo-get", path)
+
+    def manifest_digest(self, label: str) -> str:
+        """Return the SHA-256 of the manifest of a set, which names each file of it with its checksum.
+
+        Raises OpsError when the manifest cannot be read.
+        """
+        text = self.read(f"backup/{self.stanza}/{label}/backup.manifest")
+        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def read_ini(text: str) -> dict[str, dict[str, str]]:

@@ -19,6 +19,11 @@ extends_documentation_fragment:
   - ccobservatory.ops.attributes
   - ccobservatory.ops.attributes.read_only
   - ccobservatory.ops.pgbackrest
+options:
+  digest_of:
+    description:
+      - Label of the backup whose digest is returned, or C(latest). It costs one more command.
+    type: str
 seealso:
   - module: ccobservatory.ops.pgbackrest_verify
   - module: ccobservatory.ops.wal_audit
@@ -99,9 +104,15 @@ archive:
   returned: success
   type: dict
   sample: {"id": "15-1", "min": "00000001000000000000000A", "max": "00000002000000000000001C"}
+digest:
+  description: SHA-256 of the manifest of the backup in O(digest_of), which names each file of it with its checksum.
+  returned: success, when O(digest_of) names a backup that is there
+  type: str
+  sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 """
 
 import time
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -110,9 +121,21 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import O
 from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest import COMMON_ARGUMENTS, Pgbackrest
 
 
+def digest(tool: Pgbackrest, found: dict[str, Any], wanted: str | None) -> dict[str, Any]:
+    """Return the digest of the wanted backup; nothing when none is wanted or it is not there. Raises OpsError."""
+    newest = (found["newest"] or {}).get("label")
+    label = newest if wanted == "latest" else wanted
+    if not label or label not in [row["label"] for row in found["backups"]]:
+        return {}
+    return {"digest": tool.manifest_digest(label)}
+
+
 def main() -> None:
     """Read the repository and return it."""
-    module = AnsibleModule(argument_spec=dict(COMMON_ARGUMENTS), supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={**COMMON_ARGUMENTS, "digest_of": {"type": "str"}},
+        supports_check_mode=True,
+    )
     params = module.params
     try:
         tool = Pgbackrest(
@@ -122,9 +145,11 @@ def main() -> None:
             repo=params["repo"],
             executable=params["executable"],
         )
-        module.exit_json(changed=False, **tool.info(at=time.time()))
+        found = tool.info(at=time.time())
+        result = {**found, **digest(tool, found, params["digest_of"])}
     except OpsError as exc:
         module.fail_json(msg=exc.message, **exc.details)
+    module.exit_json(changed=False, **result)
 
 
 if __name__ == "__main__":

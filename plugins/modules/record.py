@@ -92,6 +92,9 @@ options:
         C(observed),
         C(result)), C(result) (V(verified), V(differs) or V(could_not_run)), C(host), C(started), C(ended), C(operator)
         and C(collection_version).
+      - The C(digest) identifies the content of the backup. For pgBackRest it is the SHA-256 of C(backup.manifest), for
+        restic the tree of the snapshot. With V(could_not_run), C(reason) is the sentence of the failure, and the
+        C(label) may be null.
       - A record of a drill, an activation or a fail-back is what M(ccobservatory.ops.drill_report) takes.
       - The keys of all other types stand in the page C(docs/records.md); C(at) is now and C(by) the operator where they
         lack.

@@ -45,18 +45,26 @@ _SPAN = _object(
     {"name": _NAME, "started": maybe(INSTANT), "ended": maybe(INSTANT), "seconds": maybe(SECONDS)},
     *("name", "seconds"),
 )
+_BACKUP_DIGEST: dict[str, Any] = {
+    **_DIGEST,
+    "description": "a digest in hex: for pgBackRest the SHA-256 of backup.manifest, which names each file with its "
+    "checksum; for restic the tree of the snapshot, a SHA-256 that all its content enters",
+}
 _BACKUP = _object(
     {
         "label": _NAME,
-        "type": _NAME,
+        "type": maybe(_NAME),
         "source": maybe(TEXT),
         "age_s": maybe(SECONDS),
-        "digest": maybe(TEXT),
+        "digest": maybe(_BACKUP_DIGEST),
         "size_bytes": maybe(COUNT),
         "repo_size_bytes": maybe(COUNT),
     },
     "label",
 )
+# A procedure that could not run may not know which backup it would have been; its reason then says why.
+_UNKNOWN_BACKUP = {**_BACKUP, "properties": {**_BACKUP["properties"], "label": maybe(_NAME)}}
+_COULD_NOT_RUN = {"properties": {"result": {"const": "could_not_run"}}, "required": ["result"]}
 _PERSON = _object(
     {
         "role": _NAME,
@@ -96,14 +104,15 @@ _PROOF = _object({"proof": _NAME, "host": TEXT, "proved": FLAG}, "proof", "prove
 
 _BASE = {"schema": _NAME, "type": {"enum": list(PROCEDURES)}, "id": _NAME, "environment": _NAME}
 
-PROCEDURE = _object(
+_PROCEDURE = _object(
     {
         **_BASE,
         "asset": _NAME,
-        "backup": _BACKUP,
+        "backup": _UNKNOWN_BACKUP,
         "phases": listed(_SPAN),
         "checks": listed(_CHECK),
         "result": _RESULT,
+        "reason": maybe(TEXT),
         "host": _NAME,
         "started": INSTANT,
         "ended": INSTANT,
@@ -112,6 +121,12 @@ PROCEDURE = _object(
     },
     *("schema", "type", "id", "environment", "asset", "backup", "checks", "result", "host", "started", "ended"),
 )
+PROCEDURE: dict[str, Any] = {
+    **_PROCEDURE,
+    "if": _COULD_NOT_RUN,
+    "then": {"required": ["reason"], "properties": {"reason": _NAME}},
+    "else": {"properties": {"backup": _BACKUP}},
+}
 
 DRILL = _object(
     {

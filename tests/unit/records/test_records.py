@@ -71,6 +71,9 @@ def test_the_record_of_a_drill_fits(record_type: str) -> None:
         ({"result": "fine"}, "result"),
         ({"started": "yesterday"}, "started: 'yesterday' is not an instant in UTC"),
         ({"backup": {}}, "'label' is a required property"),
+        ({"backup": {"label": None}}, "backup.label"),
+        ({"backup": {"label": "F", "digest": "none"}}, "backup.digest"),
+        ({"result": "could_not_run"}, "'reason' is a required property"),
         ({"checks": [{"name": "x"}]}, "checks.0"),
         ({"environment": "production"}, "environment"),
         ({"type": "backup"}, "type"),
@@ -83,6 +86,11 @@ def test_a_record_that_does_not_fit_is_refused(change: dict[str, Any], told: str
     with pytest.raises(OpsError) as caught:
         restore_test(**change)
     assert told in caught.value.message
+
+
+def test_a_test_that_could_not_run_may_not_know_its_backup() -> None:
+    record = restore_test(result="could_not_run", reason="repo1 does not answer.", backup={"label": None}, checks=[])
+    assert (record["backup"]["label"], record["reason"]) == (None, "repo1 does not answer.")
 
 
 def test_many_faults_are_told_as_the_first_three() -> None:

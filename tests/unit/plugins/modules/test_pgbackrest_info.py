@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from ansible_collections.ccobservatory.ops.plugins.modules import pgbackrest_info
 
@@ -30,3 +33,22 @@ def test_a_failure_is_told(pgbackrest: Any, run_module: Run, account: str) -> No
     pgbackrest.answers["info"] = [(49, "", "ERROR: [049]: unable to connect to 'repo1:8432'")]
     result = run_module(pgbackrest_info, {"stanza": "main", "user": account}, run=pgbackrest)
     assert "pgbackrest service, address and certificates" in result["msg"]
+
+
+@pytest.mark.parametrize("wanted", ["latest", "20261123-212530F"])
+def test_a_backup_has_the_digest_of_its_manifest(pgbackrest: Any, run_module: Run, account: str, wanted: str) -> None:
+    newest = max(pgbackrest.info[0]["backup"], key=lambda row: row["timestamp"]["stop"])["label"]
+    label = newest if wanted == "latest" else wanted
+    text = pgbackrest.files.setdefault(f"backup/main/{label}/backup.manifest", "[backup]\n")
+    result = run_module(pgbackrest_info, {"stanza": "main", "user": account, "digest_of": wanted}, run=pgbackrest)
+    assert result["digest"] == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_no_backup_has_no_digest_and_a_manifest_that_cannot_be_read_is_told(
+    pgbackrest: Any, run_module: Run, account: str
+) -> None:
+    arguments = {"stanza": "main", "user": account, "digest_of": "20200101-000000F"}
+    assert "digest" not in run_module(pgbackrest_info, arguments, run=pgbackrest)
+    pgbackrest.files.clear()
+    told = run_module(pgbackrest_info, {**arguments, "digest_of": "20261123-212530F"}, run=pgbackrest)
+    assert "repo-get of stanza main failed" in told["msg"]
