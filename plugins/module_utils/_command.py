@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import pwd
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -63,15 +63,16 @@ def as_user(command: Sequence[str], *, user: str) -> list[str]:
     return ["runuser", "-u", user, "--", *command]
 
 
-def runner(module: Any, *, user: str | None) -> Run:
+def runner(module: Any, *, user: str | None, environment: Mapping[str, str] | None = None) -> Run:
     """Return a function that runs a command list as *user* through C(run_command), in the C locale and in UTC.
 
-    Without a user the command runs as the account of the module.
+    Without a user the command runs as the account of the module. *environment* adds to the variables of the command.
     """
+    variables = {**ENVIRONMENT, **(environment or {})}
 
     def run(command: Sequence[str]) -> tuple[int, str, str]:
         words = as_user(command, user=user) if user else list(command)
-        code, out, err = module.run_command(words, environ_update=ENVIRONMENT, cwd="/")
+        code, out, err = module.run_command(words, environ_update=variables, cwd="/")
         return int(code), str(out), str(err)
 
     return run
