@@ -35,17 +35,45 @@ class Restic:
     """The restic of this host on one repository."""
 
     def __init__(
-        self, run: Run, *, repository: str, sftp_command: str | None, cache_dir: str, executable: str = "restic"
+        self,
+        run: Run,
+        *,
+        repository: str,
+        sftp_command: str | None,
+        cache_dir: str,
+        timeout_s: int,
+        executable: str = "restic",
     ) -> None:
         self._run = run
-        self._base = [executable, "--quiet", "--no-lock", "--cache-dir", cache_dir, "--repo", repository]
+        self._executable, self._timeout_s = executable, timeout_s
+        self._base = [
+            "timeout",
+            "--kill-after=5",
+            str(timeout_s),
+            executable,
+            "--quiet",
+            "--no-lock",
+            "--cache-dir",
+            cache_dir,
+            "--repo",
+            repository,
+        ]
         self._base += ["-o", f"sftp.command={sftp_command}"] if sftp_command else []
 
     def execute(self, *words: str) -> tuple[int, str, str]:
-        """Run one command; return exit code, standard output, standard error. Raises OpsError without the program."""
+        """Run one command; return exit code, standard output, standard error.
+
+        Raises OpsError without the program, and for a command that does not end in time.
+        """
         code, out, err = self._run([*self._base, *words])
         if code in (126, 127):
-            raise OpsError(f"{self._base[0]} cannot be run on this host: install restic there, or name another host.")
+            raise OpsError(
+                f"{self._executable} cannot be run on this host: install restic there, or name another host."
+            )
+        if code in (124, 137):
+            raise OpsError(
+                f"restic {words[0]} did not end within {self._timeout_s} s; allow it more time.", timed_out=True
+            )
         return code, out, err
 
     def must(self, *words: str) -> str:

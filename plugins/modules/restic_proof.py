@@ -65,6 +65,10 @@ options:
     description: Path of the file that each backup writes anew; empty leaves that check out.
     type: path
     default: /var/lib/ccobservatory/file_backup/probe
+  timeout_s:
+    description: Bound of each command of restic, in seconds.
+    type: int
+    default: 3600
   executable:
     description: The program.
     type: str
@@ -152,6 +156,7 @@ def main() -> None:
             "check_subset": {"type": "str", "default": "5%"},
             "max_age_s": {"type": "int", "default": 86400},
             "probe": {"type": "path", "default": "/var/lib/ccobservatory/file_backup/probe"},
+            "timeout_s": {"type": "int", "default": 3600},
             "executable": {"type": "str", "default": "restic"},
         },
         supports_check_mode=True,
@@ -166,6 +171,7 @@ def main() -> None:
             repository=params["repository"],
             sftp_command=params["sftp_command"],
             cache_dir=params["cache_dir"],
+            timeout_s=params["timeout_s"],
             executable=params["executable"],
         )
         result = prove(restic, params, phases)

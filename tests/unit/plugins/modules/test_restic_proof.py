@@ -166,7 +166,8 @@ def test_a_snapshot_without_files_proves_nothing(proof: Any) -> None:
         ({"snapshots": (1, "", "Is there a repository at the following location?\n")}, "cannot be reached"),
         ({"snapshots": (0, "null", "")}, "holds no snapshot"),
         ({"snapshots": (0, "what", "")}, "did not answer with JSON"),
-        ({"snapshots": (127, "", "")}, "install restic"),
+        ({"snapshots": (127, "", "")}, "restic cannot be run on this host: install restic"),
+        ({"ls": (124, "", "")}, "restic ls did not end within 3600 s"),
         ({"ls": (1, "", "tree 12 not found\n")}, "restic ls ended with 1: tree 12 not found"),
     ],
 )
