@@ -1,0 +1,214 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""On the running lab: one backup, restored to a time, to an LSN and to a named point; every asset tested, also in vain.
+
+The playbooks run as the operator's page gives them. The restores go to the database host that stands empty: first to
+an empty directory, then with what the last one left, of which only what differs is written.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import _drills
+import pytest
+from _lab import on, sql, until
+
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("estate")]
+
+TABLE = "restore_probe"
+POINT = "restore_probe_point"
+DATA_DIR, UNIT = "/var/lib/postgresql/15/main", "postgresql@15-main.service"
+FILES = {"files-lb1": "db2", "files-lb2": "db2", "files-db1": "db2", "files-db2": "lb1", "files-mon1": "db2"}
+KEPT = "/var/lib/file_backup"
+DIGEST = re.compile(r"[0-9a-f]{64}")
+# Overwrites the middle of the largest pack of a repository: its index and its trees stay readable.
+SPOIL = """
+cp -a "$1" "$1.aside"
+pack=$(find "$1/data" -type f -printf "%s %p\\n" | sort -n | tail -n 1 | cut -d " " -f 2)
+size=$(stat -c %s "$pack")
+chmod u+w "$pack"
+head -c $((size / 2)) /dev/urandom | dd of="$pack" bs=1k seek=$((size / 4096)) conv=notrunc status=none
+"""
+TIMERS = ("pgbackrest-incr.timer", "pgbackrest-full.timer")
+GROUPS = "SELECT part, count(*) FROM restore_probe GROUP BY part"
+ALL_ROWS = "SELECT count(*) FROM restore_probe"
+
+
+@dataclass
+class History:
+    """Rows that were written one group after the other, and what lies between: a time, an LSN, a named point."""
+
+    cwd: Path
+    backups: dict[str, dict[str, Any]]
+    targets: dict[str, str] = field(default_factory=dict)
+
+
+def records(cwd: Path, kind: str) -> dict[str, dict[str, Any]]:
+    """Return the newest record of a type by asset."""
+    paths = sorted(cwd.glob(f"records/{kind}/*.json"))
+    return {record["asset"]: record for path in paths for record in [json.loads(path.read_text(encoding="utf-8"))]}
+
+
+def write(group: str) -> None:
+    """Commit a hundred rows of a group on the primary."""
+    sql(f"INSERT INTO {TABLE} SELECT '{group}', generate_series(1, 100)")
+
+
+def archived() -> bool:
+    """Tell whether every finished segment of the primary has reached the archive."""
+    return sql("SELECT count(*) = 0 FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'") == "t"
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+    """Take one backup of every asset, write on, and return where one can go back to."""
+    cwd = tmp_path_factory.mktemp("restore")
+    sql(f"DROP TABLE IF EXISTS {TABLE}", f"CREATE TABLE {TABLE} (part text, n int)")
+    # A backup on schedule would be newer than the one that is restored here.
+    on("repo1", "systemctl", "stop", *TIMERS)
+    try:
+        write("backup")
+        done = _drills.run(cwd=cwd, playbook="playbooks/backup.yml")
+        assert done.returncode == 0, done.stdout[-3000:]
+        it = History(cwd, records(cwd, "backup"))
+        write("first")
+        it.targets["time"] = sql(
+            "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+        )
+        sql("SELECT pg_sleep(1)")
+        write("second")
+        it.targets["lsn"] = sql("SELECT pg_current_wal_lsn()")
+        write("third")
+        sql(f"SELECT pg_create_restore_point('{POINT}')")
+        it.targets["name"] = POINT
+        write("last")
+        sql("SELECT pg_switch_wal()")
+        until(archived, 90)
+        yield it
+    finally:
+        on("repo1", "systemctl", "start", *TIMERS)
+        sql(f"DROP TABLE IF EXISTS {TABLE}")
+        # As the drills leave it: stopped and empty, ready for a restore.
+        on("db2", "systemctl", "stop", UNIT)
+        on("db2", "sh", "-ec", 'rm -rf "$1"; install -d -o postgres -g postgres -m 700 "$1"', "sh", DATA_DIR)
+    assert _drills.writable() == ["db1"]
+
+
+def test_each_backup_leaves_a_record_that_identifies_it(history: History) -> None:
+    assert set(history.backups) == {"ccobservatory", *FILES}
+    for record in history.backups.values():
+        assert record["result"] == "verified"
+        assert DIGEST.fullmatch(record["backup"]["digest"])
+        assert record["backup"]["source"] == "repo1"
+    files = json.loads(on("lb1", "/usr/bin/python3", "/usr/local/lib/ccobservatory/file_backup.py", "list"))
+    newest = files["snapshots"][-1]
+    kept = history.backups["files-lb1"]["backup"]
+    assert (kept["label"], kept["digest"]) == (newest["short_id"], newest["tree"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "there"),
+    [
+        ("time", ["backup", "first"]),
+        ("lsn", ["backup", "first", "second"]),
+        ("name", ["backup", "first", "second", "third"]),
+    ],
+)
+def test_what_was_written_before_the_point_is_there_and_nothing_after_it(
+    history: History, kind: str, there: list[str]
+) -> None:
+    """The first goes to an empty host; the others write only what differs, and need the word to stop what runs."""
+    started = sql("SELECT pg_postmaster_start_time()")
+    arguments = ["-e", "restore_host=db2", "-e", "restore_confirm=db2", "-e", f"restore_type={kind}"]
+    arguments += ["-e", json.dumps({"restore_target": history.targets[kind]})]
+    if "db2" in _drills.writable():
+        refused = _drills.run(*arguments, cwd=history.cwd, playbook="playbooks/restore.yml")
+        assert refused.returncode != 0
+        assert "PostgreSQL runs on db2; stop it, or set -e restore_stop=true" in " ".join(refused.stdout.split())
+        arguments += ["-e", "restore_stop=true"]
+    done = _drills.run(*arguments, cwd=history.cwd, playbook="playbooks/restore.yml")
+    assert done.returncode == 0, done.stdout[-3000:]
+    found = sql(GROUPS, host="db2")
+    assert sorted(found.split()) == sorted(f"{part}|100" for part in there)
+    assert sql("SELECT setting FROM pg_settings WHERE name = 'archive_mode'", host="db2") == "off"
+    record = records(history.cwd, "restore")["ccobservatory"]
+    assert record["result"] == "verified"
+    assert record["backup"]["label"] == history.backups["ccobservatory"]["backup"]["label"]
+    assert record["backup"]["digest"] == history.backups["ccobservatory"]["backup"]["digest"]
+    # The primary was not asked to do anything, and still has every row.
+    assert sql("SELECT pg_postmaster_start_time()") == started
+    assert sql(ALL_ROWS) == "500"
+
+
+def nothing_is_left() -> None:
+    """See that the scratch directories are gone, and that nobody but the host itself is let in to its backups."""
+    for host in ("db2", "lb1"):
+        assert (
+            on(host, "sh", "-c", "ls -d /var/lib/restore_test* /var/lib/postgresql/restore_test 2>/dev/null || true")
+            == ""
+        )
+    for asset in FILES:
+        keys = on("repo1", "cat", f"/etc/ssh/file_backup_keys/fb_{asset.removeprefix('files-')}").splitlines()
+        assert len([line for line in keys if line.strip()]) == 1
+        assert "expiry-time" not in keys[0]
+
+
+def test_the_newest_backup_of_each_asset_is_proved_on_another_host(history: History) -> None:
+    done = _drills.run(cwd=history.cwd, playbook="playbooks/restore_test.yml")
+    assert done.returncode == 0, done.stdout[-3000:]
+    tested = records(history.cwd, "restore_test")
+    assert {asset: record["host"] for asset, record in tested.items()} == {"ccobservatory": "db2", **FILES}
+    for asset, record in tested.items():
+        assert record["result"] == "verified", record
+        assert len(record["checks"]) >= 4
+        assert all(check["result"] == "verified" for check in record["checks"])
+        assert record["backup"]["size_bytes"] > 10_000
+        assert record["backup"]["repo_size_bytes"] > 1_000
+        assert 0 <= record["backup"]["age_s"] < 3600
+        for key in ("label", "digest"):
+            assert record["backup"][key] == history.backups[asset]["backup"][key]
+    nothing_is_left()
+
+
+@pytest.fixture
+def sabotaged() -> Iterator[None]:
+    """Take the backups of the files of lb1 away and damage those of mon1; put both back."""
+    lost, damaged = f"{KEPT}/fb_lb1/restic", f"{KEPT}/fb_mon1/restic"
+    on("repo1", "mv", lost, f"{lost}.aside")
+    on("repo1", "sh", "-ec", SPOIL, "sh", damaged)
+    yield
+    on("repo1", "mv", f"{lost}.aside", lost)
+    on("repo1", "sh", "-ec", 'rm -rf "$1"; mv "$1.aside" "$1"', "sh", damaged)
+
+
+def test_what_cannot_be_tested_says_so_and_hides_nothing(history: History, sabotaged: None) -> None:
+    """A stanza that is not there, backups that are gone and damaged ones: three records, one sentence each."""
+    arguments = ("-e", "restore_test_stanza=nowhere", "--limit", "localhost:lb1:mon1")
+    done = _drills.run(*arguments, cwd=history.cwd, playbook="playbooks/restore_test.yml")
+    assert done.returncode != 0
+    tested = records(history.cwd, "restore_test")
+    assert tested["ccobservatory"]["result"] == "could_not_run"
+    assert "holds no backup" in tested["ccobservatory"]["reason"]
+    assert tested["files-lb1"]["result"] == "could_not_run"
+    assert "The repository does not answer" in tested["files-lb1"]["reason"]
+    assert tested["files-mon1"]["result"] == "differs"
+    said = " ".join(done.stdout.split()).rpartition("TASK [")[2]
+    for sentence in ("holds no backup", "The repository does not answer", "The restored files of files-mon1"):
+        assert sentence in said
+    nothing_is_left()
+
+
+def test_a_silent_scratch_host_leaves_a_record_and_no_backup_is_touched(history: History) -> None:
+    """The host is only named with an address where nobody answers, so that the lab stays as it is."""
+    gone = json.dumps({"restore_test_host": "db2", "ansible_host": "127.0.0.1", "ansible_port": 1})
+    done = _drills.run("-e", gone, "--limit", "localhost", cwd=history.cwd, playbook="playbooks/restore_test.yml")
+    assert done.returncode != 0
+    record = records(history.cwd, "restore_test")["ccobservatory"]
+    assert record["result"] == "could_not_run"
+    assert "repo1, db2 do not answer by ssh" in record["reason"]
