@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -23,11 +22,15 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest impo
     parse_error,
     parse_restore_log,
 )
-from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms, now, parse_iso
+from ansible_collections.ccobservatory.ops.plugins.module_utils._recovery_target import (
+    WITH_TARGET,
+    target_of,
+    timeline_of,
+)
+from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms, now
 
 __all__ = ["WITH_TARGET", "Restore", "options_of"]
 
-WITH_TARGET = ("time", "lsn", "name")
 _POLL_S = 0.1
 _LOCKED = 50
 
@@ -37,13 +40,13 @@ def options_of(params: Mapping[str, Any], *, delta: bool) -> list[str]:
     options = [f"--pg1-path={params['data_dir']}", f"--process-max={params['process_max'] or os.cpu_count() or 1}"]
     options += [f"--type={params['type']}", "--log-level-console=info"]
     if params["type"] in WITH_TARGET:
-        options.append(f"--target={_target(params['type'], params['target'])}")
+        options.append(f"--target={target_of(params['type'], params['target'])}")
     if params["type"] in (*WITH_TARGET, "immediate"):
         options.append(f"--target-action={params['target_action']}")
     if params["target_exclusive"] and params["type"] in ("time", "lsn"):
         options.append("--target-exclusive")
     if params["target_timeline"]:
-        options.append(f"--target-timeline={_timeline(params['target_timeline'])}")
+        options.append(f"--target-timeline={timeline_of(params['target_timeline'])}")
     if params["archive_mode"] == "off":
         options.append("--archive-mode=off")
     options += ["--delta"] if delta else []
@@ -59,22 +62,6 @@ def _named_set(params: Mapping[str, Any]) -> str | None:
     """Return the label of the set that the task names; None when it wants the newest."""
     label = params["set"]
     return None if label in (None, "", "latest") else str(label)
-
-
-def _target(kind: str, target: str) -> str:
-    """Return *target* as pgBackRest reads it; a time in UTC to the microsecond."""
-    if kind == "time":
-        return f"{parse_iso(target):%Y-%m-%d %H:%M:%S.%f}+00"
-    if kind == "lsn" and re.fullmatch(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}", target) is None:
-        raise OpsError(f"'{target}' is no LSN; write the target such as 0/1800028.")
-    return target
-
-
-def _timeline(text: str) -> str:
-    """Return the timeline as pgBackRest reads it; raises OpsError for anything but a number, current or latest."""
-    if text not in ("current", "latest") and not (text.isdigit() and int(text) > 0):
-        raise OpsError(f"target_timeline is a number, current or latest, not '{text}'.")
-    return text
 
 
 class Restore:

@@ -58,6 +58,22 @@ def test_a_drill_does_not_begin_while_a_host_is_silent(tmp_path: Path) -> None:
         (("-e", "restore_host=db2"), "confirm with -e restore_confirm=db2"),
         (("-e", "restore_host=db2", "--check", "-e", "restore_set=20200101-000000F"), "does not see the backup"),
         (("-e", "restore_host=db2", "--check", "-e", "restore_type=time"), "restore_type time needs restore_target"),
+        (
+            ("-e", "restore_host=db2", "--check", "-e", "restore_tpye=time"),
+            "restore_tpye is no variable of role restore;",
+        ),
+        (
+            (
+                "-e",
+                "restore_host=db2",
+                "--check",
+                "-e",
+                "restore_type=time",
+                "-e",
+                "restore_target=2020-01-01T00:00:00Z",
+            ),
+            "No backup ended before 2020-01-01T00:00:00Z",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )

@@ -107,6 +107,12 @@ def test_a_check_run_leaves_no_record(tmp_path: Path) -> None:
     ("playbook", "arguments", "told"),
     [
         ("restore.yml", (*RESTORE, "-e", "restore_tpye=time"), "restore_tpye is no variable of role restore;"),
+        (
+            "restore.yml",
+            (*RESTORE, "-e", '{"restore_type": "time", "restore_target": "2026-11-22 02:00:00"}'),
+            "time zone",
+        ),
+        ("restore.yml", (*RESTORE, "-e", "restore_type=lsn", "-e", "restore_target=x"), "'x' is no LSN"),
         ("restore.yml", ("-e", "restore_host=db2"), "confirm with -e restore_confirm=db2"),
         ("restore_test.yml", ("-e", "restore_test_dri=/x"), "restore_test_dri is no variable of role restore_test;"),
         ("restore_test.yml", ("-e", "restore_test_files_dir=/etc"), "its last part must begin with restore_test"),
@@ -122,6 +128,7 @@ def test_bad_input_is_refused_before_any_host_is_asked(
     code, said = play(tmp_path, playbook, *arguments)
     assert code == 2
     assert told in said
+    assert "restore.yml" not in playbook or records(tmp_path) == {}
 
 
 def test_what_a_host_lacks_is_the_sentence_of_the_record(tmp_path: Path) -> None:
