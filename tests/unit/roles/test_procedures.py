@@ -73,6 +73,7 @@ def records(cwd: Path) -> dict[str, dict[str, Any]]:
     return {record["asset"]: record for record in found}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("playbook", "arguments", "assets"),
     [
@@ -103,6 +104,7 @@ def test_a_check_run_leaves_no_record(tmp_path: Path) -> None:
     assert records(tmp_path) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("playbook", "arguments", "told"),
     [
