@@ -17,10 +17,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ccobservatory.ops.plugins.module_utils import _repository, _wal
+from ansible_collections.ccobservatory.ops.plugins.module_utils import _wal
 from ansible_collections.ccobservatory.ops.plugins.module_utils._command import Run
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest import Pgbackrest, read_ini
+from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest import Pgbackrest
+from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest_answers import read_ini
+from ansible_collections.ccobservatory.ops.plugins.module_utils._repository import Bounds, Repository
+from ansible_collections.ccobservatory.ops.plugins.module_utils._repository_faults import finding
+from ansible_collections.ccobservatory.ops.plugins.module_utils._repository_judge import judge_verify
+from ansible_collections.ccobservatory.ops.plugins.module_utils._repository_upkeep import judge_certificate
 
 __all__ = ["Reader", "certificate_paths", "peer_certificate", "peers", "settings"]
 
@@ -100,7 +105,7 @@ class Reader:
         self.tool = tool
         self._run = run
 
-    def collect(self, *, segment_size: int, all_manifests: bool) -> _repository.Repository:
+    def collect(self, *, segment_size: int, all_manifests: bool) -> Repository:
         """Return listings, info, history files and manifests (of the newest backup, or of all).
 
         A segment that is not there while its successor arrived within the last seconds gets a second look, because
@@ -114,7 +119,7 @@ class Reader:
             raise OpsError(
                 f"The repository holds nothing of stanza {stanza}; check its name and repo1-path, or create it."
             )
-        repository = _repository.Repository(stanza=stanza, at=at, listing=listing, info=info)
+        repository = Repository(stanza=stanza, at=at, listing=listing, info=info)
         repository.info_files = {path: self._text(path, listing) for path in self._info_paths()}
         self._read_archive(repository, segment_size)
         if self._may_settle(repository):
@@ -153,7 +158,7 @@ class Reader:
             return None
         return text
 
-    def _read_archive(self, repository: _repository.Repository, segment_size: int) -> None:
+    def _read_archive(self, repository: Repository, segment_size: int) -> None:
         """Fill in the archive of the present database and its history files."""
         archive_id = repository.info["archive"]["id"] or self._archive_id(repository)
         prefix = f"archive/{repository.stanza}/{archive_id}"
@@ -163,14 +168,14 @@ class Reader:
         }
 
     @staticmethod
-    def _archive_id(repository: _repository.Repository) -> str:
+    def _archive_id(repository: Repository) -> str:
         """Return the id of the archive that archive.info calls the present one, as version and number."""
         text = repository.info_files.get(f"archive/{repository.stanza}/archive.info")
         database = read_ini(text).get("db", {}) if text else {}
         return f"{database.get('db-version', '').strip(chr(34))}-{database.get('db-id', '')}"
 
     @staticmethod
-    def _may_settle(repository: _repository.Repository) -> bool:
+    def _may_settle(repository: Repository) -> bool:
         """Tell whether a gap in the archive stands right before a segment that has just arrived."""
         segments = repository.archive.segments
         return any(
@@ -189,18 +194,16 @@ class Reader:
             raise OpsError(f"{path} is not on this host: run the audit on the repository, or set repo_path.") from exc
         return {"free": state.f_bavail * state.f_frsize, "total": state.f_blocks * state.f_frsize}
 
-    def certificates(self, paths: Iterable[str], *, bounds: _repository.Bounds) -> list[dict[str, str]]:
+    def certificates(self, paths: Iterable[str], *, bounds: Bounds) -> list[dict[str, str]]:
         """Return the findings about the certificate files at *paths*."""
         found: list[dict[str, str]] = []
         for path in paths:
             begins, ends = self._validity(path)
-            found.extend(
-                _repository.judge_certificate(path, begins, ends, at=time.time(), min_days=bounds.certificate_min_days)
-            )
+            found.extend(judge_certificate(path, begins, ends, at=time.time(), min_days=bounds.certificate_min_days))
         return found
 
     def peer_certificates(
-        self, configured: Mapping[str, str], *, bounds: _repository.Bounds
+        self, configured: Mapping[str, str], *, bounds: Bounds
     ) -> tuple[list[dict[str, str]], dict[str, bool]]:
         """Return the findings about the certificates that database hosts show, and which of them answered."""
         found: list[dict[str, str]] = []
@@ -215,7 +218,7 @@ class Reader:
                     file.flush()
                     begins, ends = self._validity(file.name)
                 days = bounds.certificate_min_days
-                found.extend(_repository.judge_certificate(name, begins, ends, at=time.time(), min_days=days))
+                found.extend(judge_certificate(name, begins, ends, at=time.time(), min_days=days))
         return found, answered
 
     def _validity(self, path: str) -> tuple[float | None, float | None]:
@@ -231,7 +234,5 @@ class Reader:
         try:
             result = self.tool.verify(processes=os.cpu_count() or 1, timeout_s=timeout_s)
         except OpsError as exc:
-            return [
-                _repository.finding("audit_incomplete", "pgbackrest verify", exc.message, f"an end in {timeout_s} s")
-            ]
-        return _repository.judge_verify(result["findings"], known)
+            return [finding("audit_incomplete", "pgbackrest verify", exc.message, f"an end in {timeout_s} s")]
+        return judge_verify(result["findings"], known)

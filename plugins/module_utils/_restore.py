@@ -16,12 +16,8 @@ from typing import Any
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _datadir
 from ansible_collections.ccobservatory.ops.plugins.module_utils._command import Phases, Run, mask
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest import (
-    SET_DAMAGED,
-    Pgbackrest,
-    parse_error,
-    parse_restore_log,
-)
+from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest import SET_DAMAGED, Pgbackrest, parse_error
+from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest_answers import parse_restore_log
 from ansible_collections.ccobservatory.ops.plugins.module_utils._recovery_target import (
     WITH_TARGET,
     target_of,

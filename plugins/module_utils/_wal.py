@@ -36,6 +36,7 @@ __all__ = [
     "required_stretches",
     "segment_name",
     "segment_of_lsn",
+    "span_name",
 ]
 
 _LOG_BYTES = 0x1_0000_0000
@@ -121,6 +122,13 @@ def segment_name(segment: Segment, *, segment_size: int) -> str:
     """Return the 24-digit name of *segment*; the inverse of parse_segment."""
     per_log = _LOG_BYTES // segment_size
     return f"{segment.timeline:08X}{segment.number // per_log:08X}{segment.number % per_log:08X}"
+
+
+def span_name(stretch: Stretch, *, segment_size: int) -> str:
+    """Return the name of a stretch: one WAL name, or first..last."""
+    first = segment_name(Segment(stretch.timeline, stretch.first), segment_size=segment_size)
+    last = segment_name(Segment(stretch.timeline, stretch.last), segment_size=segment_size)
+    return first if first == last else f"{first}..{last}"
 
 
 def parse_lsn(text: str) -> int:

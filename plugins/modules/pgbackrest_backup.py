@@ -163,9 +163,9 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import O
 from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest import (
     COMMON_ARGUMENTS,
     Pgbackrest,
-    parse_backup_log,
     parse_error,
 )
+from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest_answers import parse_backup_log
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms, now
 
 _LOCKED = 50

@@ -195,10 +195,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ccobservatory.ops.plugins.module_utils import _repository, _repository_reader, _wal
+from ansible_collections.ccobservatory.ops.plugins.module_utils import _repository_reader, _wal
 from ansible_collections.ccobservatory.ops.plugins.module_utils._command import runner
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest import COMMON_ARGUMENTS, Pgbackrest
+from ansible_collections.ccobservatory.ops.plugins.module_utils._repository import Bounds
+from ansible_collections.ccobservatory.ops.plugins.module_utils._repository_judge import judge
+from ansible_collections.ccobservatory.ops.plugins.module_utils._repository_upkeep import judge_room
 
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     **COMMON_ARGUMENTS,
@@ -223,13 +226,13 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
 _ORDER = {"error": 0, "warning": 1, "note": 2}
 
 
-def bounds_of(params: dict[str, Any], settings: dict[str, str]) -> _repository.Bounds:
+def bounds_of(params: dict[str, Any], settings: dict[str, str]) -> Bounds:
     """Return the bounds of the task, completed by the *settings* of pgBackRest; raises OpsError for impossible ones."""
     retention, repo = params["retention_full"], f"repo{params['repo'] or 1}"
     if retention is None and settings.get(f"{repo}-retention-full-type", "count") == "count":
         configured = settings.get(f"{repo}-retention-full", "")
         retention = int(configured) if configured.isdigit() else None
-    return _repository.Bounds(
+    return Bounds(
         segment_size=_wal.check_segment_size(params["segment_size"]),
         timeline=params["timeline"],
         continuity_from=params["continuity_from"],
@@ -251,11 +254,11 @@ def audit(module: AnsibleModule, reader: _repository_reader.Reader) -> dict[str,
     settings = _repository_reader.settings(params["config"], stanza=params["stanza"])
     bounds = bounds_of(params, settings)
     repository = reader.collect(segment_size=bounds.segment_size, all_manifests=params["depth"] == "content")
-    findings, timeline = _repository.judge(repository, bounds)
+    findings, timeline = judge(repository, bounds)
     newest = repository.info["newest"]
     size = max((int(row["repo_size_bytes"] or 0) for row in repository.info["backups"]), default=0)
     home = params["repo_path"] or settings.get(f"repo{params['repo'] or 1}-path", "/var/lib/pgbackrest")
-    findings += _repository.judge_room(**reader.room(home), backup_bytes=size, bounds=bounds)
+    findings += judge_room(**reader.room(home), backup_bytes=size, bounds=bounds)
     certificates: list[str] = []
     answered: dict[str, bool] = {}
     if params["depth"] == "content":

@@ -19,7 +19,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest import parse_info
+from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest_answers import parse_info
 from verify.engine.estate import View
 from verify.engine.evidence import NoEvidence
 from verify.facts.instants import DAY_S, epoch

@@ -43,6 +43,11 @@ def test_a_name_and_its_segment_are_the_same_thing(case: tuple[Segment, int]) ->
     assert _wal.parse_segment(name, segment_size=size) == segment
 
 
+def test_a_stretch_is_named_by_its_ends_once_when_they_are_the_same() -> None:
+    assert _wal.span_name(Stretch(2, 17, 17), segment_size=MIB) == "000000020000000000000011"
+    assert _wal.span_name(Stretch(2, 17, 19), segment_size=MIB) == "000000020000000000000011..000000020000000000000013"
+
+
 @given(st.integers(0, 2**64 - 1))
 def test_a_position_and_its_text_are_the_same_thing(position: int) -> None:
     assert _wal.parse_lsn(_wal.format_lsn(position)) == position
