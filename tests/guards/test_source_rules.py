@@ -20,6 +20,9 @@ SOFT_TEST = re.compile("assert " + r"True\b|pytest\.sk" + r"ip\(|mark\.sk" + r"i
 BARE_NOQA = re.compile(r"#\s*no" + r"qa(?!:\s*[A-Z]+\d+)")
 HEADER = "GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)"
 FUTURE = "from __future__ import annotations"
+MOST_LINES, MOST_LINES_OF_A_TEST = 350, 450
+# One file that needs only Python: an auditor reads and runs it alone, without the collection.
+READ_ALONE = {"verify/verify_pack.py"}
 
 
 def offences(paths: list[Path], pattern: re.Pattern[str]) -> list[str]:
@@ -40,6 +43,11 @@ def lacks_annotations(path: Path) -> bool:
     text = path.read_text(encoding="utf-8")
     body = ast.parse(text).body
     return FUTURE not in text and any(not isinstance(node, ast.Expr) for node in body)
+
+
+def is_too_long(name: str, lines: int) -> bool:
+    """Return whether a Python file, named from the root, has more lines than a reader can hold."""
+    return lines > (MOST_LINES_OF_A_TEST if name.startswith("tests/") else MOST_LINES)
 
 
 def python_files(paths: list[Path]) -> list[Path]:
@@ -77,6 +85,21 @@ def test_every_python_file_states_its_licence(source_files: list[Path]) -> None:
 def test_every_python_file_postpones_annotations(source_files: list[Path]) -> None:
     without = [path for path in python_files(source_files) if lacks_annotations(path)]
     assert [str(path.relative_to(ROOT)) for path in without] == []
+
+
+def test_every_python_file_fits_the_head(source_files: list[Path]) -> None:
+    """A file on the list of exceptions has to be that long, so that none stays there for nothing."""
+    names = {str(path.relative_to(ROOT)): path for path in python_files(source_files)}
+    lines = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in names.items()}
+    long = {name: count for name, count in lines.items() if is_too_long(name, count)}
+    assert set(long) == READ_ALONE, f"split along its subjects: {long}"
+
+
+def test_the_bound_of_a_file_depends_on_its_room() -> None:
+    assert not is_too_long("verify/engine/changes.py", MOST_LINES)
+    assert is_too_long("verify/engine/changes.py", MOST_LINES + 1)
+    assert not is_too_long("tests/unit/kpi/test_kpi.py", MOST_LINES_OF_A_TEST)
+    assert is_too_long("tests/unit/kpi/test_kpi.py", MOST_LINES_OF_A_TEST + 1)
 
 
 def test_nothing_that_a_run_leaves_behind_is_tracked(source_files: list[Path]) -> None:
