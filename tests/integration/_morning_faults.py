@@ -118,8 +118,12 @@ def role_created() -> Fault:
     """A role that nobody declared can log in to the database."""
 
     red = {("SECURITY-01.roles", "db1")}
-    make, undo = lambda: sql("CREATE ROLE tmp_export LOGIN"), lambda: sql("DROP ROLE IF EXISTS tmp_export")
-    return Fault("a role was created", make, undo, red)
+    return Fault(
+        "a role was created",
+        lambda: sql("CREATE ROLE tmp_export LOGIN"),
+        lambda: sql("DROP ROLE IF EXISTS tmp_export"),
+        red,
+    )
 
 
 def motd_writable() -> Fault:
