@@ -5,23 +5,19 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from ansible_collections.ccobservatory.ops.plugins.filter.failure_of import failure_of
 from ansible_collections.ccobservatory.ops.plugins.filter.foreign_variables import foreign_variables
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_schemas import validate
+from tests.unit.roles._plays import SILENT, run_playbook
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = ROOT / "roles"
-# Nothing listens there, so every host is silent at once.
-SILENT = {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_become": False}
 RESTORE = ("-e", "restore_host=db2", "-e", "restore_confirm=db2")
 # Runs what ssh would run, on this machine, so many times; then the host is lost.
 SSH = """#!/bin/sh
@@ -51,18 +47,7 @@ def play(
             "ansible_python_interpreter": sys.executable,
         },
     }
-    (cwd / "hosts.yml").write_text(yaml.safe_dump({"all": inventory}), encoding="utf-8")
-    command = [
-        str(Path(sys.executable).with_name("ansible-playbook")),
-        "-i",
-        "hosts.yml",
-        str(ROOT / "playbooks" / playbook),
-    ]
-    environment = {**os.environ, "PWD": str(cwd), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-    done = subprocess.run(
-        [*command, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300
-    )
-    return done.returncode, " ".join((done.stdout + done.stderr).split())
+    return run_playbook(cwd, playbook, *arguments, inventory=inventory)
 
 
 def records(cwd: Path) -> dict[str, dict[str, Any]]:
