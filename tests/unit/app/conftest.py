@@ -4,23 +4,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-RULES = Path(__file__).resolve().parents[3] / "roles" / "app" / "files" / "ccobservatory" / "state.py"
+from tests.unit._programs import load
 
 
 @pytest.fixture(scope="session")
 def state() -> ModuleType:
     """The rules of what the service believes about its database."""
-    specification = importlib.util.spec_from_file_location("ccobservatory_state", RULES)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["ccobservatory_state"] = module
-    specification.loader.exec_module(module)
-    return module
+    return load("roles/app/files/ccobservatory/state.py", "ccobservatory_state")

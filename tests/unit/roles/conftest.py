@@ -4,47 +4,32 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-import types
-from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-ROLES = Path(__file__).resolve().parents[3] / "roles"
-
-
-def load(relative: str) -> types.ModuleType:
-    """Import a program of a role by its path below ``roles/``."""
-    path = ROLES / relative
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
+from tests.unit._programs import load
 
 
 @pytest.fixture(scope="session")
-def gate() -> types.ModuleType:
+def gate() -> ModuleType:
     """The start gate of the role postgresql."""
-    return load("postgresql/files/postgresql_start_gate.py")
+    return load("roles/postgresql/files/postgresql_start_gate.py")
 
 
 @pytest.fixture(scope="session")
-def repository_verify() -> types.ModuleType:
+def repository_verify() -> ModuleType:
     """The verification of the role pgbackrest."""
-    return load("pgbackrest/files/pgbackrest_verify.py")
+    return load("roles/pgbackrest/files/pgbackrest_verify.py")
 
 
 @pytest.fixture(scope="session")
-def receiver() -> types.ModuleType:
+def receiver() -> ModuleType:
     """The receiver of the role wal_receiver."""
-    return load("wal_receiver/files/wal_receiver.py")
+    return load("roles/wal_receiver/files/wal_receiver.py")
 
 
 @pytest.fixture(scope="session")
-def watchdog() -> types.ModuleType:
+def watchdog() -> ModuleType:
     """The watchdog of the role wal_receiver."""
-    return load("wal_receiver/files/wal_receiver_watchdog.py")
+    return load("roles/wal_receiver/files/wal_receiver_watchdog.py")

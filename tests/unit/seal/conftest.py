@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -16,6 +15,7 @@ import pytest
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._journal_store import Owner, Store
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._pack import Sealing, make_pack
+from tests.unit._programs import load
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "tests" / "unit" / "report" / "example_drill.json"
@@ -24,12 +24,7 @@ EXAMPLE = ROOT / "tests" / "unit" / "report" / "example_drill.json"
 @pytest.fixture(scope="session")
 def verifier() -> ModuleType:
     """The script that goes into each pack, as a module."""
-    specification = importlib.util.spec_from_file_location("verify_pack", ROOT / "verify" / "verify_pack.py")
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return load("verify/verify_pack.py")
 
 
 def make_key(path: Path) -> Path:
