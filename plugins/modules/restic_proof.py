@@ -17,7 +17,8 @@ description:
     is looked for; the probe that each backup of the role C(file_backup) writes anew has to be that of this very backup.
   - Damage is a check that differs. What keeps anything from being said makes the module fail, with the snapshot in
     RV(ignore:snapshot) where one was found.
-  - The repository is only read; not even a lock is written there. A C(prune) at the same time can look like damage.
+  - The repository is only read; not even a lock is written there. A C(prune) at the same time can look like damage, so
+    a difference counts only when the repository was not changed meanwhile; otherwise the module fails.
 author:
   - ccobservatory operations (@ccobservatory)
 extends_documentation_fragment:

@@ -37,11 +37,12 @@ class Restic:
         self.answers: dict[str, tuple[int, str, str]] = {}
         self.spoil: Callable[[Path], Any] = lambda _target: None
         self.calls: list[list[str]] = []
+        self.indexes = ["1a" * 32, "2b" * 32]
 
     def __call__(self, command: Sequence[str]) -> tuple[int, str, str]:
         words = list(command)
         self.calls.append(words)
-        verb = next(word for word in words if word in ("snapshots", "ls", "stats", "check", "restore"))
+        verb = next(word for word in words if word in ("snapshots", "ls", "stats", "list", "check", "restore"))
         if verb in self.answers:
             return self.answers[verb]
         if verb == "restore":
@@ -56,6 +57,7 @@ class Restic:
             "snapshots": json.dumps(self.snapshots),
             "ls": "\n".join(json.dumps(node) for node in nodes),
             "stats": json.dumps({"total_size": 4711}),
+            "list": "\n".join(self.indexes),
         }
         return 0, said.get(verb, ""), ""
 
@@ -139,6 +141,26 @@ def test_what_restic_itself_finds_differs(proof: Any, verb: str, name: str) -> N
     assert next(row for row in result["checks"] if row["name"] == name)["observed"].startswith(
         "exit 1 Fatal: repository"
     )
+
+
+def test_what_differs_in_a_repository_that_was_pruned_meanwhile_proves_nothing(proof: Any) -> None:
+    restic = Restic()
+
+    def prune(target: Path) -> None:
+        short(target)
+        restic.indexes = ["3c" * 32]
+
+    restic.spoil = prune
+    result = proof(restic)
+    assert result["failed"]
+    assert "was changed while it was read" in result["msg"]
+    assert result["snapshot"]["short_id"] == "bbbbbbbb"
+
+
+def test_a_backup_meanwhile_takes_nothing_from_what_is_whole(proof: Any) -> None:
+    restic = Restic()
+    restic.spoil = lambda _target: restic.indexes.append("3c" * 32)
+    assert proof(restic)["result"] == "verified"
 
 
 @pytest.mark.parametrize(
