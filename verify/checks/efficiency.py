@@ -8,15 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._kpi import (
-    automation,
     improvement,
     incident_change,
-    utilisation,
 )
 from verify.engine.control import Said, control, expect, not_applicable, unknown
-from verify.facts import capacity
+from verify.facts import capacity, measured
 from verify.facts.costs import costs
-from verify.facts.records import everything
 from verify.facts.registers import reaches_back, register
 from verify.facts.verdicts import judged, percent, span
 
@@ -56,17 +53,7 @@ def the_pool_is_neither_idle_nor_full(pool: Any, estate: Any, bounds: Any) -> It
     The 95th percentile of the fullest host is looked at as well: a good mean must not hide a host that is full.
     """
     for resource in ("cpu", "memory"):
-        values, weights = capacity.values(estate, pool, f"{resource}_used_ratio_avg_7d")
-        host, peak = capacity.highest(estate, pool, f"{resource}_used_ratio_p95_7d")
-        kpi = utilisation(
-            values,
-            low=bounds.min_ratio,
-            high=bounds.max_ratio,
-            weights=weights,
-            p95=peak,
-            saturated=bounds.p95_max_ratio,
-            name=f"{pool.name}_{resource}",
-        )
+        kpi, host, peak = measured.pool_use(estate, pool, resource, bounds)
         yield judged(
             kpi,
             f"{resource} of the pool {pool.name} is used between {percent(bounds.min_ratio)} and "
@@ -86,10 +73,7 @@ def routine_work_is_done_by_machines(estate: Any, bounds: Any) -> Iterator[Said]
 
     What was executed without standing in the register is named, because the share would leave it out.
     """
-    tasks = register(estate, "routine_task")
-    since = estate.now - bounds.window_s
-    runs = [one for one in everything(estate, "routine_execution") if one.started >= since]
-    kpi = automation(tasks, runs, target=bounds.min_ratio)
+    kpi = measured.routine_work(estate, bounds)
     yield judged(kpi, f"{percent(bounds.min_ratio)} of routine work runs without a person")
     foreign = kpi.parts["unregistered"]
     yield expect(not foreign, "each task that was executed stands in the register", observed=foreign, expected=[])

@@ -161,7 +161,7 @@ def recovery_was_rehearsed(estate: Any, bounds: Any) -> Iterator[Said]:
     A drill that failed after one that passed counts, because it is what is known of today. So does a drill that was
     changed since it was sealed; and none may hide how it ended behind a record that cannot be read.
     """
-    packs = [one for one in runs(estate).packs if one.scenario not in ("activation", "failback")]
+    packs = runs(estate).drills
     yield expect(packs, f"a drill of {estate.name} is on file", observed=len(packs), expected="1 or more")
     if not packs:
         return

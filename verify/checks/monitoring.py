@@ -8,9 +8,10 @@ import fnmatch
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._kpi import Span, resolution
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._kpi import resolution
 from verify.engine.control import Said, control, expect, not_applicable, unknown
-from verify.facts.alerting import PRIORITY, SEVERITIES, watched
+from verify.facts import measured
+from verify.facts.alerting import SEVERITIES, watched
 from verify.facts.alerts import alerts
 from verify.facts.metrics import metrics
 from verify.facts.probing import probe_samples, probe_targets, rules_on
@@ -32,11 +33,7 @@ def alerts_are_resolved_in_time(estate: Any, bounds: Any) -> Iterator[Said]:
     if strange:
         yield unknown("Alerts fired with a severity that has no bound.", observed=strange)
     for priority, bound in (("critical", bounds.critical_s), ("high", bounds.high_s)):
-        spans = [
-            Span(one.started, one.ended, f"{one.name} of {one.labels.get('host', estate.name)}")
-            for one in episodes
-            if PRIORITY.get(one.severity) == priority
-        ]
+        spans = measured.alert_lengths(estate, episodes, priority)
         if not spans:
             yield not_applicable(f"no {priority} alert fired in {span(bounds.window_s)}")
             continue

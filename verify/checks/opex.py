@@ -8,16 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._kpi import (
-    Span,
     consistency,
-    deployment_success,
     mttr,
     patch_latency,
 )
 from verify.engine.control import Said, control, expect, not_applicable, unknown
+from verify.facts import measured
 from verify.facts.availability import available, failures, implied, seen_of
 from verify.facts.findings import each_image
-from verify.facts.records import everything
 from verify.facts.registers import register
 from verify.facts.remediation import critical_spans, scans_of
 from verify.facts.verdicts import judged, percent, span
@@ -44,7 +42,7 @@ def probes_and_incidents_tell_the_same(service: Any, estate: Any, bounds: Any) -
     What the wanted figures amount to together is shown as well: 720 hours between failures and 2 hours to recover are
     99.72 %, so that whoever meets both still misses 99.9 %. That is no fault of the service, and hidden nowhere.
     """
-    measured = available(
+    probed = available(
         estate, service, window_s=bounds.window_s, target=bounds.min_ratio, coverage=bounds.coverage_min_ratio
     )
     told = consistency(availability=bounds.min_ratio, mtbf_s=bounds.between_min_s, mttr_s=bounds.recovery_max_s)
@@ -52,7 +50,7 @@ def probes_and_incidents_tell_the_same(service: Any, estate: Any, bounds: Any) -
     if by_incidents is None:
         yield not_applicable(f"{service.name} had no incident to compare with; of the wanted figures, {told.says}")
         return
-    low, high = measured.interval or (0.0, 1.0)
+    low, high = probed.interval or (0.0, 1.0)
     ratio = by_incidents.value or 0.0
     yield expect(
         low - bounds.deviation_max_ratio <= ratio <= high + bounds.deviation_max_ratio,
@@ -61,8 +59,8 @@ def probes_and_incidents_tell_the_same(service: Any, estate: Any, bounds: Any) -
         observed={"probes": low, "incidents": ratio, "wanted_times": told.value},
         expected={"availability": bounds.min_ratio, "recovery_needed_s": told.parts["mttr_needed_s"]},
     )
-    if measured.verdict == "unknown":
-        yield unknown(f"The probes of {service.name} saw too little to be compared: {measured.says}.")
+    if probed.verdict == "unknown":
+        yield unknown(f"The probes of {service.name} saw too little to be compared: {probed.says}.")
 
 
 @control("OPEX-02")
@@ -72,14 +70,9 @@ def critical_incidents_are_short(estate: Any, bounds: Any) -> Iterator[Said]:
 
     The mean has to be below the bound, and so has the longest: a mean hides the one that took a day.
     """
-    found = register(estate, "incident")
-    since = estate.now - bounds.window_s
-    spans = [
-        Span(one.impact_start, one.restored, one.id)
-        for one in found
-        if one.priority == "critical" and (one.restored is None or one.restored >= since)
-    ]
+    spans = measured.critical_outages(estate, bounds.window_s)
     if not spans:
+        found = register(estate, "incident")
         yield not_applicable(f"none of the {len(found)} incidents on record was critical in {span(bounds.window_s)}")
         return
     kpi = mttr(spans, now=estate.now, target_s=bounds.mean_max_s)
@@ -119,11 +112,9 @@ def the_critical_service_fails_rarely(service: Any, estate: Any, bounds: Any) ->
 def deployments_succeed(estate: Any, bounds: Any) -> Iterator[Said]:
     """Take every deployment of the quarter but those that were cancelled before they began. One succeeded when it ended
     well without a step by hand, was not rolled back, and caused no incident."""
-    found = register(estate, "deployment")
-    since = estate.now - bounds.window_s
-    quarter = [one for one in found if one.started >= since]
-    kpi = deployment_success(quarter, target=bounds.min_ratio, incidents=everything(estate, "incident"))
+    kpi = measured.deployment_success(estate, bounds)
     if kpi.value is None:
+        quarter = measured.deployments(estate, bounds.window_s)
         yield unknown(f"Whether deployments succeed cannot be told: {kpi.says}.", observed=len(quarter))
         return
     yield expect(

@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._kpi import Span, response
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._kpi import response
 from verify.engine.control import Said, control, expect, not_applicable, unknown
+from verify.facts import measured
 from verify.facts.alerting import watched
-from verify.facts.alerts import alerts
 from verify.facts.availability import WHOLE, available, incidents_of, observed_s, seen_of, unexplained
 from verify.facts.findings import each_image, no_critical_open, young_scan
 from verify.facts.registers import register
@@ -80,11 +80,10 @@ def alerts_get_a_quick_answer(estate: Any, bounds: Any) -> Iterator[Said]:
     evaluated all the time.
     """
     yield from watched(estate, bounds.window_s)
-    found = alerts(estate).answers(estate.now - bounds.window_s)
-    if not found:
+    spans = measured.alert_answers(estate, bounds.window_s)
+    if not spans:
         yield not_applicable(f"no alert fired in the last {span(bounds.window_s)}")
         return
-    spans = [Span(one.episode.started, one.acknowledged, one.episode.name) for one in found]
     kpi = response(spans, now=estate.now, target_s=bounds.p95_max_s, quantile=0.95)
     nobody = kpi.parts["unanswered"]
     yield expect(
@@ -128,7 +127,7 @@ def the_service_comes_back_in_time(service: Any, estate: Any, bounds: Any) -> It
 
 
 def _last_drill(estate: Any, bounds: Any) -> Iterator[Said]:
-    drills = [pack for pack in runs(estate).packs if pack.ended is not None]
+    drills = [pack for pack in runs(estate).drills if pack.ended is not None]
     yield expect(drills, f"a drill of {estate.name} is on record", observed=len(drills), expected="1 or more")
     if not drills:
         return

@@ -14,11 +14,10 @@ import dataclasses
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils import _kpi
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._kpi import Kpi, Span
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._kpi import Kpi
 from verify.engine.estate import Estate
 from verify.engine.kpis import figure, names
-from verify.facts import capacity, figures_of_work
-from verify.facts.alerting import PRIORITY
+from verify.facts import figures_of_work, measured
 from verify.facts.alerts import alerts
 from verify.facts.availability import available, failures
 from verify.facts.costs import costs
@@ -26,8 +25,6 @@ from verify.facts.metrics import metrics
 from verify.facts.registers import register
 
 __all__ = ["figures_of_work", "names"]
-
-DAY = 86400.0
 
 
 @figure(
@@ -94,13 +91,8 @@ def availability_of_targets(_estate: Estate, bounds: Any) -> Kpi:
     note="From the impact to the recovery; open incidents count up to now.",
 )
 def recovery(estate: Estate, bounds: Any) -> Kpi:
-    """Return the mean time to recovery of the quarter's critical incidents."""
-    since = estate.now - bounds.window_s
-    spans = [
-        Span(one.impact_start, one.restored, one.id)
-        for one in register(estate, "incident")
-        if one.priority == "critical" and one.impact_start >= since
-    ]
+    """Return the mean time to recovery of the critical incidents that were open in the quarter."""
+    spans = measured.critical_outages(estate, bounds.window_s)
     return _kpi.mttr(spans, now=estate.now, target_s=bounds.mean_max_s)
 
 
@@ -130,8 +122,7 @@ def between_failures(service: Any, estate: Estate, bounds: Any) -> Kpi:
 )
 def alert_response(estate: Estate, bounds: Any) -> Kpi:
     """Return the 95th percentile of the time to answer an alert."""
-    rows = alerts(estate).answers(estate.now - bounds.window_s)
-    spans = [Span(one.episode.started, one.acknowledged, one.episode.name) for one in rows]
+    spans = measured.alert_answers(estate, bounds.window_s)
     return _kpi.response(spans, now=estate.now, target_s=bounds.p95_max_s)
 
 
@@ -146,7 +137,7 @@ def alert_response(estate: Estate, bounds: Any) -> Kpi:
 def alert_resolution(estate: Estate, bounds: Any) -> Kpi:
     """Return how long critical alerts lasted."""
     rows = alerts(estate).episodes(estate.now - bounds.window_s)
-    spans = [Span(one.started, one.ended, one.name) for one in rows if PRIORITY.get(one.severity) == "critical"]
+    spans = measured.alert_lengths(estate, rows, "critical")
     return _kpi.resolution(spans, now=estate.now, target_s=bounds.critical_s)
 
 
@@ -177,40 +168,25 @@ def cost_variance(estate: Estate, _bounds: Any) -> Kpi:
     return costs(estate).month(estate.now)
 
 
-@figure(
-    "cpu_used_ratio",
-    title="Processors in use, mean of 7 days",
-    unit="ratio",
-    better="",
-    item="EFFICIENCY-02",
-    bound="max_ratio",
-    note="Wanted between 70 and 80 %.",
-    each="pool",
-)
-def cpu_used(pool: Any, estate: Estate, bounds: Any) -> Kpi:
-    """Return the mean use of a pool's processors."""
-    return _used(pool, estate, bounds, "cpu")
+def _used(resource: str, title: str) -> None:
+    """Declare the mean use of a resource of a pool as a figure."""
+
+    @figure(
+        f"{resource}_used_ratio",
+        title=title,
+        unit="ratio",
+        better="",
+        item="EFFICIENCY-02",
+        bound="max_ratio",
+        note="Wanted between 70 and 80 %.",
+        each="pool",
+    )
+    def used(pool: Any, estate: Estate, bounds: Any) -> Kpi:
+        return measured.pool_use(estate, pool, resource, bounds)[0]
 
 
-@figure(
-    "memory_used_ratio",
-    title="Memory in use, mean of 7 days",
-    unit="ratio",
-    better="",
-    item="EFFICIENCY-02",
-    bound="max_ratio",
-    note="Wanted between 70 and 80 %.",
-    each="pool",
-)
-def memory_used(pool: Any, estate: Estate, bounds: Any) -> Kpi:
-    """Return the mean use of a pool's memory."""
-    return _used(pool, estate, bounds, "memory")
-
-
-def _used(pool: Any, estate: Estate, bounds: Any, resource: str) -> Kpi:
-    values, weights = capacity.values(estate, pool, f"{resource}_used_ratio_avg_7d")
-    _host, peak = capacity.highest(estate, pool, f"{resource}_used_ratio_p95_7d")
-    return _kpi.utilisation(values, low=bounds.min_ratio, high=bounds.max_ratio, weights=weights, p95=peak)
+_used("cpu", "Processors in use, mean of 7 days")
+_used("memory", "Memory in use, mean of 7 days")
 
 
 @figure(

@@ -15,9 +15,9 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._kpi import Kpi
 from verify.engine.estate import Estate
 from verify.engine.evidence import NoEvidence
 from verify.engine.kpis import figure
+from verify.facts import measured
 from verify.facts.findings import images
 from verify.facts.records import everything
-from verify.facts.registers import register
 from verify.facts.remediation import critical_spans, scans_of
 from verify.facts.vulnerabilities import vulnerabilities
 
@@ -137,9 +137,7 @@ def backup_success(estate: Estate, bounds: Any) -> Kpi:
 )
 def deployment_success(estate: Estate, bounds: Any) -> Kpi:
     """Return the share of deployments of the quarter that succeeded."""
-    since = estate.now - bounds.window_s
-    rows = [one for one in register(estate, "deployment") if one.started >= since]
-    return _kpi.deployment_success(rows, target=bounds.min_ratio, incidents=everything(estate, "incident"))
+    return measured.deployment_success(estate, bounds)
 
 
 @figure(
@@ -151,8 +149,7 @@ def deployment_success(estate: Estate, bounds: Any) -> Kpi:
 )
 def change_failure(estate: Estate, bounds: Any) -> Kpi:
     """Return the share of deployments of the quarter that failed."""
-    since = estate.now - bounds.window_s
-    rows = [one for one in register(estate, "deployment") if one.started >= since]
+    rows = measured.deployments(estate, bounds.window_s)
     return _kpi.change_failure(rows, target=1 - bounds.min_ratio, incidents=everything(estate, "incident"))
 
 
@@ -167,9 +164,7 @@ def change_failure(estate: Estate, bounds: Any) -> Kpi:
 )
 def automation(estate: Estate, bounds: Any) -> Kpi:
     """Return the share of routine work that ran without a person."""
-    since = estate.now - bounds.window_s
-    runs = [one for one in everything(estate, "routine_execution") if one.started >= since]
-    return _kpi.automation(register(estate, "routine_task"), runs, target=bounds.min_ratio)
+    return measured.routine_work(estate, bounds)
 
 
 @figure(

@@ -18,12 +18,11 @@ from typing import Any
 from verify.engine.control import Said, expect
 from verify.engine.estate import Estate
 from verify.facts.instants import epoch, epoch_or_none
-from verify.facts.runs import Pack, runs
+from verify.facts.runs import ACTIVATION, FAILBACK, Pack, runs
 from verify.facts.verdicts import span
 
 __all__ = ["Recovery", "disasters", "done_and_ready", "recoveries", "returns_from"]
 
-ACTIVATION, FAILBACK = "activation", "failback"
 _BEGUN = ("running", "interrupted", "done", "failed")
 _PEOPLE = ("activate_team", "approve", "notify", "coordinate", "document", "improve")
 """Steps that only a person can take; a signature proves them."""

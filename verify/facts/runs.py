@@ -17,7 +17,10 @@ from verify.engine.evidence import NoEvidence
 from verify.facts.instants import epoch_or_none
 from verify.facts.records import MACHINES, SLACK_S, Records
 
-__all__ = ["Pack", "Runs", "parse_packs", "runs"]
+__all__ = ["ACTIVATION", "FAILBACK", "Pack", "Runs", "parse_packs", "runs"]
+
+# Scenarios of packs that are no drills, but the real thing.
+ACTIVATION, FAILBACK = "activation", "failback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,14 @@ class Runs(Records):
             if max(pack.started or 0.0, pack.ended or 0.0) - self._estate.now > SLACK_S:
                 raise NoEvidence(f"The drill {pack.name} lies in the future; see the clock of the machine that ran it.")
         return own
+
+    @property
+    def drills(self) -> tuple[Pack, ...]:
+        """Return the packs of drills alone, the oldest first: a disaster or the return from one rehearses nothing.
+
+        One whose record cannot be read stays in, as it may be a drill. Raises as `packs` does.
+        """
+        return tuple(pack for pack in self.packs if pack.scenario not in (ACTIVATION, FAILBACK))
 
 
 def runs(estate: Estate) -> Runs:
