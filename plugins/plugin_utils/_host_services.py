@@ -53,6 +53,9 @@ _DATABASE = (
     ),
 )
 
+# Mode, owner, group, age, size and path of what lies in a repository, down to where each backup has its directory.
+_LISTED = ("-xdev", "-maxdepth", "3", "-printf", "%M\\040%u\\040%g\\040%T@\\040%s\\040%p\\n")
+
 _BACKUPS = (
     HostFact(
         "pgbackrest_info",
@@ -66,10 +69,7 @@ _BACKUPS = (
     HostFact(
         "pgbackrest_repository",
         "owner, mode and age of what lies in the repository",
-        argv=(
-            *("/usr/bin/find", "/var/lib/pgbackrest", "-xdev", "-maxdepth", "3"),
-            *("-printf", "%M\\040%u\\040%g\\040%T@\\040%s\\040%p\\n"),
-        ),
+        argv=("/usr/bin/find", "/var/lib/pgbackrest", *_LISTED),
         user=DATABASE,
         groups=("pgbackrest_repository",),
         cap=1024 * KIB,
@@ -86,10 +86,7 @@ _BACKUPS = (
     HostFact(
         "file_backup_repository",
         "repositories of the file backup, where they lie",
-        argv=(
-            *("/usr/bin/find", "/var/lib/file_backup", "-xdev", "-maxdepth", "3"),
-            *("-printf", "%M\\040%u\\040%g\\040%T@\\040%s\\040%p\\n"),
-        ),
+        argv=("/usr/bin/find", "/var/lib/file_backup", *_LISTED),
         user=ROOT,
         groups=("pgbackrest_repository",),
         cap=1024 * KIB,
