@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -80,6 +83,29 @@ def test_silent_hosts_leave_a_record_of_each_asset(
         assert record["checks"][0]["observed"] == record["reason"]
         # The run ends with the sentences, so that nobody has to look for them.
         assert record["reason"].split(":")[0] in said.rpartition("TASK [")[2]
+
+
+def test_the_host_that_stands_in_for_the_scratch_host_is_the_first_of_its_group(tmp_path: Path) -> None:
+    """It is the same in every run: the records of an asset would name another host each day."""
+    names = [f"h{number}" for number in range(9)]
+    inventory = {"children": {"file_backup": {"hosts": dict.fromkeys(names)}}}
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": inventory}), encoding="utf-8")
+    defaults = yaml.safe_load((ROLES / "restore_test/defaults/main.yml").read_text(encoding="utf-8"))
+    given = {"x": defaults["restore_test_files_host"], "restore_test_host": "{{ inventory_hostname }}"}
+    done = subprocess.run(
+        [
+            *(str(Path(sys.executable).with_name("ansible")), "all", "-i", "hosts.yml", "-e", json.dumps(given)),
+            *("-m", "ansible.builtin.debug", "-a", "msg={{ inventory_hostname }}>{{ x }}."),
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    found = dict(re.findall(r"msg\W+(h\d)>(\w*)\.", done.stdout))
+    assert found == {name: "h1" if name == "h0" else "h0" for name in names}
 
 
 def test_a_check_run_leaves_no_record(tmp_path: Path) -> None:
