@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("estate")]
 
 TABLE = "restore_probe"
 POINT = "restore_probe_point"
+SCRATCH = "/var/lib/postgresql/restore_test"
 DATA_DIR, UNIT = "/var/lib/postgresql/15/main", "postgresql@15-main.service"
 FILES = {"files-lb1": "db2", "files-lb2": "db2", "files-db1": "db2", "files-db2": "lb1", "files-mon1": "db2"}
 KEPT = "/var/lib/file_backup"
@@ -165,7 +166,23 @@ def nothing_is_left() -> None:
         assert "expiry-time" not in keys[0]
 
 
-def test_the_newest_backup_of_each_asset_is_proved_on_another_host(history: History) -> None:
+@pytest.fixture
+def killed() -> None:
+    """Leave what a test of the database leaves that is killed while its copy runs."""
+    on("db2", "install", "-d", "-o", "postgres", "-m", "700", f"{SCRATCH}/data")
+    on("db2", "sh", "-ec", 'echo left > "$1"', "sh", f"{SCRATCH}/data/PG_VERSION")
+    on("db2", "systemd-run", "--unit=restore-test", "--collect", "sleep", "900")
+
+
+def test_a_restore_that_would_archive_beside_a_writer_is_refused(history: History, tmp_path: Path) -> None:
+    """The switch comes as an operator gives it: as a text."""
+    arguments = ["-e", "restore_host=db2", "-e", "restore_confirm=db2", "-e", "restore_archive=true", "--check"]
+    done = _drills.run(*arguments, cwd=tmp_path, playbook="playbooks/restore.yml")
+    assert done.returncode != 0
+    assert "db1 takes writes, or may: restore_archive would put db2 beside it" in " ".join(done.stdout.split())
+
+
+def test_the_newest_backup_of_each_asset_is_proved_on_another_host(history: History, killed: None) -> None:
     done = _drills.run(cwd=history.cwd, playbook="playbooks/restore_test.yml")
     assert done.returncode == 0, done.stdout[-3000:]
     tested = records(history.cwd, "restore_test")

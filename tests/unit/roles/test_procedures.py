@@ -21,6 +21,7 @@ from tests.unit.roles._plays import SILENT, run_playbook
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = ROOT / "roles"
+REMOVED = {"path": "{{ restore_test_files_dir }}", "state": "absent"}
 RESTORE = ("-e", "restore_host=db2", "-e", "restore_confirm=db2")
 # Runs what ssh would run, on this machine, so many times; then the host is lost.
 SSH = """#!/bin/sh
@@ -108,6 +109,45 @@ def test_the_host_that_stands_in_for_the_scratch_host_is_the_first_of_its_group(
     assert found == {name: "h1" if name == "h0" else "h0" for name in names}
 
 
+@pytest.mark.parametrize(
+    ("path", "taken"),
+    [
+        ("/var/lib/postgresql/restore_test", True),
+        ("/var/lib/restore_test_db1", True),
+        ("/srv/a..b/restore_test", True),
+        ("/var/lib/postgresql/15/main/", False),
+        ("/var/lib/postgresql/15", False),
+        ("/var/lib/postgresql/restore_test/", False),
+        ("/var/lib/postgresql/restore_test/..", False),
+        ("/var/lib/restore_test/../postgresql/15/main", False),
+        ("/var/lib/../../restore_test", False),
+        ("/restore_test", False),
+        ("//restore_test", False),
+        ("/etc", False),
+        ("var/lib/restore_test", False),
+        ("/", False),
+        ("", False),
+    ],
+)
+def test_only_a_directory_that_is_named_for_it_is_ever_removed(path: str, taken: bool) -> None:
+    pattern = yaml.safe_load((ROLES / "restore_test/vars/main.yml").read_text(encoding="utf-8"))
+    assert bool(re.match(pattern["__restore_test_scratch"], path)) is taken
+
+
+@pytest.mark.parametrize(("tasks", "first"), [("apply.yml", "rollback.yml"), ("files_apply.yml", None)])
+def test_what_a_killed_test_left_is_removed_before_anything_is_restored(tasks: str, first: str | None) -> None:
+    steps = yaml.safe_load((ROLES / "restore_test/tasks" / tasks).read_text(encoding="utf-8"))
+    names = ("pgbackrest_restore", "restic_proof")
+    restores = [at for at, step in enumerate(steps) if any(f"ccobservatory.ops.{name}" in step for name in names)]
+    removes = [
+        at
+        for at, step in enumerate(steps)
+        if (step.get("ansible.builtin.include_tasks") == first if first else step.get("loop", [{}])[0] == REMOVED)
+    ]
+    assert len(restores) == len(removes) == 1
+    assert removes < restores
+
+
 def test_a_check_run_leaves_no_record(tmp_path: Path) -> None:
     code, said = play(tmp_path, "restore_test.yml", "--check")
     assert code == 2
@@ -128,7 +168,8 @@ def test_a_check_run_leaves_no_record(tmp_path: Path) -> None:
         ("restore.yml", (*RESTORE, "-e", "restore_type=lsn", "-e", "restore_target=x"), "'x' is no LSN"),
         ("restore.yml", ("-e", "restore_host=db2"), "confirm with -e restore_confirm=db2"),
         ("restore_test.yml", ("-e", "restore_test_dri=/x"), "restore_test_dri is no variable of role restore_test;"),
-        ("restore_test.yml", ("-e", "restore_test_files_dir=/etc"), "its last part must begin with restore_test"),
+        ("restore_test.yml", ("-e", "restore_test_dir=/etc"), "restore_test_dir (/etc) is removed at the end"),
+        ("restore_test.yml", ("-e", "restore_test_files_dir=/etc"), "whose last part begins with restore_test"),
         ("restore_test.yml", ("-e", "restore_test_files_host=lb1"), "where the files lie anyway: name another host"),
         ("restore_test.yml", ("-e", "file_backup_password="), "set it in the vault of the environment"),
         ("backup.yml", ("-e", "backup_tpye=full"), "backup_tpye is no variable of role backup;"),
@@ -142,6 +183,16 @@ def test_bad_input_is_refused_before_any_host_is_asked(
     assert code == 2
     assert told in said
     assert "restore.yml" not in playbook or records(tmp_path) == {}
+
+
+def test_a_restore_that_archives_insists_on_an_answer_of_every_other_database_host(tmp_path: Path) -> None:
+    here = {"ansible_connection": "local"}
+    code, said = play(tmp_path, "restore.yml", *RESTORE, "-e", "restore_archive=true", files=(), repo1=here, db2=here)
+    assert code == 2
+    told = "db1 cannot be asked whether it takes writes: restore_archive would put db2 beside it into one archive."
+    assert told in said
+    assert records(tmp_path)["ccobservatory"]["reason"].startswith(told)
+    assert "db1" not in play(tmp_path, "restore.yml", *RESTORE, files=(), repo1=here, db2=here)[1]
 
 
 def test_what_a_host_lacks_is_the_sentence_of_the_record(tmp_path: Path) -> None:
