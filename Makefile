@@ -30,5 +30,5 @@ lab: ## Build, start and provision the lab
 tools:
 	@bash scripts/bootstrap.sh tools
 
-clean: ## Remove every trace: containers, networks, image, virtual environment, reports
+clean: ## Remove every trace: containers, networks, image, tools, the labs' reports; evidence of other environments stays
 	@bash scripts/clean.sh

@@ -34,11 +34,14 @@ runs=(reports/lab/2*Z)
 python scripts/inventory_page.py "${runs[-1]}" .lab/ops/repositories/documentation/inventory.md
 lab/lab --quiet records
 say "morning again, with three faults planted: ${faults[*]}"
+# Whatever ends this script from here on, Ctrl-C too, takes the faults back.
+trap 'lab/lab --quiet heal --all' EXIT
 for fault in "${faults[@]}"; do
     read -ra words <<<"$fault"
     lab/lab --quiet fault "${words[@]}"
 done
 morning
 lab/lab --quiet heal --all
+trap - EXIT
 say "done; every fault is taken back"
 python scripts/proved.py reports/lab

@@ -21,7 +21,12 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 LOGS = ROOT / ".cache" / "logs"
 COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed)\b")
-PYTEST_LINE = re.compile(r"^=* ?(?:no tests ran|\d+ (?:passed|failed|errors?|skipped|deselected)).* in [\d.]+s")
+PYTEST_LINE = re.compile(
+    r"^=* ?(?:no tests ran|\d+ (?:passed|failed|errors?|skipped|xfailed|xpassed|deselected)).* in [\d.]+s"
+)
+# Seconds that a stage beside the others has for its end before it is killed.
+GRACE_S = 30
+INTERRUPTED = 130
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -84,13 +89,16 @@ def elapsed(seconds: float) -> str:
 
 
 def count(lines: list[str], *, code: int) -> tuple[int, int]:
-    """Return tests passed and failed as pytest's closing lines tell; a failed run never counts as zero failures."""
+    """Return tests passed and failed as pytest's closing lines tell; a failed run never counts as zero failures.
+
+    A test that was skipped, or is known to fail, has proved nothing: it counts as failed.
+    """
     passed = failed = 0
     for line in lines:
         if PYTEST_LINE.match(line):
             for number, word in COUNT.findall(line):
                 passed += int(number) if word == "passed" else 0
-                failed += int(number) if word in ("failed", "error", "errors", "xpassed") else 0
+                failed += int(number) if word != "passed" else 0
     if code != 0 and failed == 0:
         failed = 1
     if passed + failed == 0:
@@ -104,6 +112,19 @@ def begin(stage: Stage) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             stage.command, cwd=ROOT, env=environment(), stdout=log, stderr=subprocess.STDOUT, start_new_session=True
         )
+
+
+def stop(processes: list[subprocess.Popen[bytes]]) -> None:
+    """End stages that run beside others, with all that they started; one that does not go is killed."""
+    running = [process for process in processes if process.poll() is None]
+    for process in running:
+        os.killpg(process.pid, signal.SIGTERM)
+    for process in running:
+        try:
+            process.wait(timeout=GRACE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def end(stage: Stage, process: subprocess.Popen[bytes]) -> Outcome:
@@ -124,6 +145,8 @@ def environment() -> dict[str, str]:
 def outcome(stage: Stage, code: int, lines: list[str], seconds: float) -> Outcome:
     """Return how a stage ended, from its exit code and what it said."""
     passed, failed = count(lines, code=code) if stage.counted else (int(code == 0), int(code != 0))
+    if code == 0 and failed:
+        print(f"{stage.name}: {failed} tests were skipped or may fail, or none ran; that proves nothing", flush=True)
     return Outcome(stage=stage, seconds=seconds, passed=passed, failed=failed)
 
 
@@ -182,14 +205,22 @@ def main(names: list[str]) -> int:
     chosen = choose(names)
     LOGS.mkdir(parents=True, exist_ok=True)
     outcomes: list[Outcome] = []
-    begun = {stage.name: begin(stage) for stage in chosen if stage.early}
-    for stage in chosen:
-        outcomes.append(end(stage, begun.pop(stage.name)) if stage.early else run(stage))
-        if outcomes[-1].failed:
-            break
-    for process in begun.values():
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
+    begun: dict[str, subprocess.Popen[bytes]] = {}
+    # Whoever stops this program means all of it: what runs in a session of its own hears of no Ctrl-C.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        for stage in (stage for stage in chosen if stage.early):
+            begun[stage.name] = begin(stage)
+        for stage in chosen:
+            outcomes.append(end(stage, begun[stage.name]) if stage.early else run(stage))
+            if outcomes[-1].failed:
+                break
+    except KeyboardInterrupt:
+        print("\ninterrupted; nothing is said of what did not run", flush=True)
+        return INTERRUPTED
+    finally:
+        stop(list(begun.values()))
     table(outcomes, chosen)
     failed = sum(outcome.failed for outcome in outcomes)
     print(f"{sum(outcome.passed for outcome in outcomes)} passed, {failed} failed")
