@@ -171,9 +171,13 @@ class RecoveryLog:
         return found[-1] if found else None
 
     def recovery(self) -> dict[str, t.Any]:
-        """Figures of the recovery: instants of its ends, segments from the archive, and what stopped it."""
-        facts: dict[str, t.Any] = {"segments_restored": 0}
-        for line in self.lines():
+        """Figures of the recovery: instants of its ends, segments from the archive, and what stopped it.
+
+        Empty where the log says nothing, as when the server logs elsewhere: that is no figure of zero.
+        """
+        lines = self.lines()
+        facts: dict[str, t.Any] = {"segments_restored": 0} if lines else {}
+        for line in lines:
             if 'restored log file "' in line:
                 facts["segments_restored"] += 1
                 continue

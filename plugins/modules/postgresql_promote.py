@@ -161,7 +161,7 @@ unblocked:
 recovery:
   description:
     - Figures of the recovery from the server's log, C(segments_restored), and where it says so C(replay_start),
-      C(consistent), C(replay_end), C(stopped), C(last_transaction).
+      C(consistent), C(replay_end), C(stopped), C(last_transaction). Empty where the server logs elsewhere.
   type: dict
   returned: success
 """

@@ -15,6 +15,7 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_recovery 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_blocks import (
     Cell,
     Record,
+    bullets,
     cell,
     code,
     facts,
@@ -194,7 +195,7 @@ def _pair(first: Any, last: Any) -> str | None:
 def forecast(record: Record) -> dict[str, Any]:
     """What the measured throughput means for the real size of the data."""
     found = part(record, "forecast")
-    rate = number(found.get("restore_bytes_per_s"))
+    rate, replay = (number(found.get(f"{what}_bytes_per_s")) for what in ("restore", "replay"))
     return section(
         "forecast",
         "Forecast for the real size",
@@ -202,11 +203,13 @@ def forecast(record: Record) -> dict[str, Any]:
             ("Size of the real data", cell(size(found.get("data_bytes")))),
             ("Restore throughput", cell(f"{rate / 1e6:,.0f} MB/s" if rate is not None else None)),
             ("Fixed part of the recovery", seconds_cell(found.get("fixed_s"))),
-            ("Log segments replayed", figure(count(found.get("wal_segments")))),
-            ("Time for a segment", seconds_cell(found.get("s_per_segment"))),
+            ("Log replayed", cell(size(found.get("wal_bytes")))),
+            ("Replay", seconds_cell(found.get("replay_s"))),
+            ("Replay throughput", cell(f"{replay / 1e6:,.0f} MB/s" if replay is not None else None)),
             ("Forecast of the recovery time", seconds_cell(found.get("forecast_s"))),
             ("Bound", seconds_cell(found.get("bound_s"))),
             ("Largest database inside the bound", cell(size(found.get("largest_database_bytes")))),
             ("Verdict", result(found.get("verdict"))),
         ),
+        bullets(found.get("assumes") or [], title="It assumes") if found else None,
     )

@@ -15,6 +15,7 @@ import statistics
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.ccobservatory.ops.plugins.module_utils._cluster import lsn_number
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms, parse_iso
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_phases import difference_of, phases_of
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_verdict import judge
@@ -25,6 +26,14 @@ SCHEMA = "ccobservatory.ops/drill/1"
 
 TEST_TYPES = {"live": "full failover and return", "copy": "isolated copy beside the live environment"}
 WHOLE_SECONDS_S = 1.0
+_ASSUMES = (
+    "The restore grows in a straight line with the data: disks and network give what they gave in this drill.",
+    "Detection, decision, fencing, promotion and redirection take as long as in this drill.",
+)
+_REPLAY_GROWS = (
+    "The replay grows with the data too: the backup is as old as in this drill, and a byte of data brings as much log."
+)
+_REPLAY_UNKNOWN = "The replay was not measured and is not in the forecast's growth."
 _PROVED_BEFORE = ("assess", "prove_backups")
 
 
@@ -112,31 +121,46 @@ def assemble(
 def forecast(
     record: Mapping[str, Any], results: Mapping[str, Any], *, bound_s: float | None, database_bytes: int
 ) -> dict[str, Any] | None:
-    """Extrapolate the measured throughput to the real size: seconds = fixed part + bytes / (bytes per second of
-    the restore).
+    """Extrapolate what was measured to the real size: seconds = fixed + bytes * (restore + replay) / bytes restored.
 
-    Everything but the restore is taken as measured; the largest database is the one whose restore just fits the bound.
+    Restore and replay grow with the data, the rest is taken as measured; ``assumes`` says so in sentences. The largest
+    database is the one whose recovery just fits the bound. None where the restore or the gap was not measured.
     """
     restored = results.get("restore", {}).get("restore", {})
     size = (record.get("backup") or {}).get("size_bytes")
     gap = record.get("client_gap")
     if not restored.get("seconds") or not size or not gap or not bound_s:
         return None
-    rate = size / restored["seconds"]
-    fixed = gap["seconds"] - restored["seconds"]
+    replay = next((phase["seconds"] for phase in record["phases"] if phase["name"] == "replay"), None)
+    growing = restored["seconds"] + (replay or 0.0)
+    fixed = gap["seconds"] - growing
     wanted = database_bytes or size
-    seconds = fixed + wanted / rate
+    seconds = fixed + growing * wanted / size
+    log = _replayed_bytes(record["backup"], results.get("promote", {}))
     return {
         "data_bytes": wanted,
-        "restore_bytes_per_s": round(rate),
+        "restore_bytes_per_s": round(size / restored["seconds"]),
         "fixed_s": round(fixed, 3),
+        "wal_bytes": log,
+        "replay_s": replay,
+        "replay_bytes_per_s": round(log / replay) if log and replay else None,
         "forecast_s": round(seconds, 1),
         "bound_s": bound_s,
-        "largest_database_bytes": max(0, round((bound_s - fixed) * rate)),
+        "largest_database_bytes": max(0, round((bound_s - fixed) / growing * size)),
         "verdict": "inside" if seconds <= bound_s else "outside",
-        "wal_segments": results.get("promote", {}).get("segments"),
-        "s_per_segment": results.get("promote", {}).get("seconds_per_segment"),
+        "assumes": [*_ASSUMES, _REPLAY_GROWS if replay is not None else _REPLAY_UNKNOWN],
     }
+
+
+def _replayed_bytes(backup: Mapping[str, Any], promote: Mapping[str, Any]) -> int | None:
+    """Return the bytes of log from the start of the backup to the fork of the timelines, where both are known.
+
+    None where another backup than the known one was restored.
+    """
+    begin, end = backup.get("lsn_start"), promote.get("fork_lsn")
+    if not begin or not end or backup["restored_label"] != backup.get("label"):
+        return None
+    return max(0, lsn_number(end) - lsn_number(begin))
 
 
 def _expect(phases: list[dict[str, Any]], history: list[dict[str, Any]]) -> None:
