@@ -13,7 +13,7 @@ help: ## Say what can be made
 demo: ## Build the estate, back it up, lose its primary site, recover it, prove the morning, hand over the reports
 	@bash scripts/demo.sh
 
-test: ## Prove everything from a bare machine: source, sanity, roles, backups, faults, drills
+test: ## Prove source, sanity, roles, backups, faults and drills from a bare machine; OPS_PROOFS=all adds what it leaves out
 	@bash scripts/bootstrap.sh
 	@$(PYTHON) scripts/stages.py full
 

@@ -58,6 +58,17 @@ def test_the_operator_knows_every_scenario() -> None:
     assert [name for name in scenarios if f"`{name}`" not in page] == []
 
 
+def test_the_developer_knows_which_scenarios_are_left_out() -> None:
+    """Every scenario is drilled, and those that a plain run of the proofs leaves out are named."""
+    tests = (ROOT / "tests" / "integration" / "test_drill_scenarios.py").read_text(encoding="utf-8")
+    scenarios = [path.stem for path in (ROOT / "roles" / "dr" / "files" / "scenarios").glob("*.yml")]
+    assert [name for name in scenarios if f'"{name}"' not in tests] == []
+    left_out = re.findall(r'"(\w+)"', re.findall(r"RECOVERED \+= \(([^)]*)\)", tests)[0])
+    page = (ROOT / "docs" / "developer.md").read_text(encoding="utf-8").partition("leaves out, and says so")[2]
+    assert left_out
+    assert set(left_out) == set(scenarios) & set(re.findall(r"`(\w+)`", page))
+
+
 def test_the_tables_of_the_roles_are_up_to_date() -> None:
     command = [sys.executable, str(ROOT / "scripts" / "role_readmes.py"), "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

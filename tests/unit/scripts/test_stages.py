@@ -65,6 +65,23 @@ def test_what_was_not_proved_counts_as_failed(
     assert stages.count([line], code=code) == counted
 
 
+@pytest.mark.parametrize(
+    ("every", "name", "told"), [(False, "lab", True), (True, "lab", False), (False, "ruff", False)]
+)
+def test_a_run_says_what_it_left_out(
+    stages: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    every: bool,
+    name: str,
+    told: bool,
+) -> None:
+    monkeypatch.setattr(stages, "ALL", every)
+    stages.table([], stages.choose([name]))
+    assert ("OPS_PROOFS=all runs them" in capsys.readouterr().out) is told
+
+
 def begin(root: Path, *, first: str, ignores: str = "") -> subprocess.Popen[str]:
     """Start the two stages and wait until both run."""
     text = SHORT.format(scripts=str(PROGRAM.parent), root=str(root), first=first, ignores=ignores)
