@@ -265,7 +265,9 @@ def run_as_owner(command: Sequence[str], directory: Path) -> int:
     uid, gid = owner_ids()
     environment = dict(os.environ)
     if os.geteuid() == 0 and uid != 0:
-        environment.update(HOME=pwd.getpwuid(uid).pw_dir, USER=pwd.getpwuid(uid).pw_name)
+        person = pwd.getpwuid(uid)
+        # Ansible asks LOGNAME first who works here; behind sudo it names root.
+        environment.update(HOME=person.pw_dir, USER=person.pw_name, LOGNAME=person.pw_name)
         return subprocess.run(command, cwd=directory, env=environment, check=False, user=uid, group=gid).returncode
     return subprocess.run(command, cwd=directory, env=environment, check=False).returncode
 
