@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+import pwd
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lab import _lifecycle
 from lab._console import Console, LabRefused
 from lab._estate import GROUPS, HOSTS, Estate, get_host, hosts_of
 from lab._lifecycle import ALL_HOSTS, STOP_ORDER, identity, raise_inotify, restore_inotify
@@ -112,3 +116,21 @@ def test_identity_is_stable_and_private(estate: Estate) -> None:
     assert members["etc/ssh/ssh_host_ed25519_key"].mode == 0o600
     assert members["home/ops/.ssh"].uid == 1000
     assert members["home/ops/.ssh"].mode == 0o700
+
+
+def test_the_person_behind_sudo_is_who_provisions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ansible asks LOGNAME first where its files of a user lie."""
+    told: dict[str, Any] = {}
+
+    def run(_command: list[str], **given: Any) -> subprocess.CompletedProcess[str]:
+        told.update(given)
+        return subprocess.CompletedProcess([], 0)
+
+    person = pwd.getpwnam("nobody")
+    monkeypatch.setattr(_lifecycle.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(_lifecycle, "owner_ids", lambda: (person.pw_uid, person.pw_gid))
+    monkeypatch.setattr(_lifecycle.subprocess, "run", run)
+    assert _lifecycle.run_as_owner(["true"], tmp_path) == 0
+    assert told["user"] == person.pw_uid
+    assert {told["env"][name] for name in ("USER", "LOGNAME")} == {"nobody"}
+    assert told["env"]["HOME"] == person.pw_dir
