@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.ccobservatory.ops.plugins.filter.failure_of import failure_of
 from ansible_collections.ccobservatory.ops.plugins.filter.foreign_variables import foreign_variables
