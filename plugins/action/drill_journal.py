@@ -47,7 +47,7 @@ display = Display()
 _STEP_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
 _BRIEF = (
     *("drill_id", "environment", "scenario", "mode", "started", "ended", "closed", "verdict"),
-    *("current", "done", "results", "entered", "left", "interruptions"),
+    *("current", "done", "results", "entered", "left", "interruptions", "retreat"),
 )
 
 ARGUMENTS: dict[str, dict[str, Any]] = {

@@ -26,7 +26,9 @@ __all__ = [
 ]
 
 GENESIS = "0" * 64
-NOTE_KINDS = ("deviation", "finding", "salvage", "info", "rollback", "hold")
+# The way back of a drill: each has a note when it begins, and one of its own kind when it has ended.
+WAYS_BACK = ("rollback", "hold")
+NOTE_KINDS = ("deviation", "finding", "salvage", "info", *WAYS_BACK, *(f"{way}_begun" for way in WAYS_BACK))
 VERDICTS = ("pass", "pass_with_conditions", "fail", "aborted")
 _FINISHED = ("done", "skipped")
 
@@ -123,7 +125,7 @@ def state_of(entries: list[dict[str, Any]]) -> dict[str, Any]:
     """Add the entries up: header, plan, steps with times and results, notes, interruptions, verdict.
 
     ``current`` is the step that is open (or was, when the run was killed); ``done`` are the steps that need not run
-    again.
+    again; ``retreat`` is the way back that was begun, and when it ended.
     """
     state = _State()
     for entry in entries:
@@ -141,6 +143,7 @@ class _State:
         self.current: str | None = None
         self.interruptions: list[dict[str, Any]] = []
         self.notes: dict[str, list[dict[str, Any]]] = {kind: [] for kind in NOTE_KINDS}
+        self.retreat: dict[str, Any] | None = None
         self.closed: dict[str, Any] = {}
 
     def on_open(self, entry: dict[str, Any]) -> None:
@@ -180,6 +183,10 @@ class _State:
         if entry.get("text"):
             told = {"at": entry["at"], "step": entry.get("step"), "text": entry["text"]}
             self.notes[entry["kind"]].append({**entry.get("result", {}), **entry.get("data", {}), **told})
+        way = entry.get("kind", "").removesuffix("_begun")
+        if way in WAYS_BACK:
+            ended = entry["at"] if way == entry["kind"] else None
+            self.retreat = {"begun": entry["at"], **(self.retreat or {}), "way": way, "ended": ended}
 
     def on_interrupt(self, entry: dict[str, Any]) -> None:
         kept: dict[str, Any] = {key: entry[key] for key in ("last_seen", "torn") if key in entry}
@@ -232,6 +239,7 @@ class _State:
             "deviations": self.notes["deviation"],
             "findings": self.notes["finding"],
             **{kind: self.notes[kind] for kind in ("salvage", "info", "rollback", "hold")},
+            "retreat": self.retreat,
             "closed": bool(self.closed),
             "ended": self.closed.get("at"),
             "verdict": self.closed.get("verdict"),

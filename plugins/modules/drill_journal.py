@@ -112,9 +112,12 @@ options:
     description: Why the step failed or was skipped.
     type: str
   kind:
-    description: What sort of note it is.
+    description:
+      - What sort of note it is.
+      - V(rollback_begun) and V(hold_begun) stand before the first task that takes a drill back, V(rollback) and V(hold)
+        after the last one. A run that takes the drill up again finds the way back in RV(retreat).
     type: str
-    choices: [deviation, finding, salvage, info, rollback, hold]
+    choices: [deviation, finding, salvage, info, rollback, hold, rollback_begun, hold_begun]
     default: info
   data:
     description: Further facts of a note, for example C(severity), C(owner) and C(due) of a finding.
@@ -253,6 +256,12 @@ interruptions:
     - The runs that ended without closing, with C(at) (last sign of life), C(noticed), C(step) and the line cut short.
   type: list
   elements: dict
+  returned: success
+retreat:
+  description:
+    - The way back that was begun, with C(way) (V(rollback) or V(hold)), C(begun) and C(ended), which is null until it
+      has ended. Null when the drill goes forward.
+  type: dict
   returned: success
 closed:
   description: Whether the drill has its verdict. Such a drill is opened again only to seal its report.

@@ -100,3 +100,12 @@ def test_the_plan_is_shown_with_what_it_destroys(entries: list[dict[str, Any]]) 
         "3. DR-07  Verify · expected 4.5 s, deadline 10 min",
         "Expected in all: 44 s, and 1 step that no earlier run has timed",
     ]
+
+
+def test_a_way_back_that_was_begun_is_remembered_until_it_has_ended(entries: list[dict[str, Any]]) -> None:
+    whole, seen = entries[:4], [state_of(entries[:4])["retreat"]]
+    for kind in ("rollback_begun", "info", "rollback"):
+        whole = whole + chain(whole, [{"event": "note", "kind": kind, "text": "x"}], at=AT)
+        seen.append(state_of(whole)["retreat"])
+    begun = {"way": "rollback", "begun": AT, "ended": None}
+    assert seen == [None, begun, begun, {**begun, "ended": AT}]
