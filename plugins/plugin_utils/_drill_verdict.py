@@ -172,6 +172,13 @@ def _refusal_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) ->
         yield f"{ledger['lost']} acknowledged writes are missing after the return to the old primary."
 
 
+def _damage_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
+    """Say what a drill that was taken back has left destroyed: its statements cannot be undone."""
+    for row in record["rollback"]:
+        if row.get("destroyed"):
+            yield str(row["destroyed"])
+
+
 def _copy_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
     copied = _result(record, "copy")
     if copied.get("result") != "verified":
@@ -230,12 +237,12 @@ def _result(record: Mapping[str, Any], step_id: str) -> dict[str, Any]:
 _RULES = {
     "recovered": (
         *(_unfinished, _recovery_failures, _loss_failures, _fencing_failures, _steady_failures, _failback_failures),
-        *(_integrity_failures, _writer_failures),
+        *(_integrity_failures, _writer_failures, _damage_failures),
     ),
     "activated": (
         *(_unfinished, _recovery_failures, _loss_failures, _fencing_failures, _integrity_failures, _two_writers),
     ),
     "returned": (_unfinished, _failback_failures, _steady_failures, _writer_failures),
-    "refused": (_refusal_failures, _integrity_failures, _writer_failures),
+    "refused": (_refusal_failures, _integrity_failures, _writer_failures, _damage_failures),
     "copied": (_unfinished, _copy_failures, _integrity_failures),
 }

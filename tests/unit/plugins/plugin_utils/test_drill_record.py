@@ -377,6 +377,10 @@ def test_a_refusal_for_the_planted_reason_passes() -> None:
         (refused(error="the disk is full"), "The drill was not stopped by missing_wal."),
         ({**refused(), "rollback": []}, "The return to the old primary is not on record."),
         ({**refused(), "rollback": [{"text": "b", "ledger": {"lost": 2, "in_doubt": {}}}]}, "2 acknowledged writes"),
+        (
+            {**refused(), "rollback": [{"text": "b", "destroyed": "db1 lacks what DROP TABLE did."}]},
+            "db1 lacks what DROP",
+        ),
     ],
 )
 def test_a_refusal_for_another_reason_fails(found: dict[str, Any], reason: str) -> None:

@@ -1,0 +1,167 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A drill that fails or is killed and taken back: who writes afterwards, what was removed, what the journal says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.roles._drill_world import ABSENT, SOURCE, World, server
+
+pytestmark = pytest.mark.slow
+
+BEGUN = {"event": "note", "kind": "rollback_begun", "text": "Going back to db1."}
+ABORT = {"dr_drill_abort": True}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_before_the_promotion_the_old_primary_writes_again(world: World) -> None:
+    world.interrupted_at("restore")
+    world.set(db1=server("down"), db2={**server("down"), "wal_timeline": None})
+    said = world.run(**ABORT)
+    assert (world["db1"]["in_recovery"], world["db2"]["present"]) == (False, False), said[-2500:]
+    assert world["poolers"] == {"app1": "db1", "app2": "db1"}
+    assert world["two"] == []
+    kinds = [entry["kind"] for entry in world.entries if entry["event"] == "note"]
+    assert kinds[-2:] == ["rollback_begun", "rollback"]
+    assert world.notes("rollback") == ["db1 is the one writable primary again; db2 is stopped and empty."]
+
+
+@pytest.mark.parametrize("said", ["down", "silent", "writable"])
+def test_what_was_promoted_is_kept_even_when_it_died(world: World, said: str) -> None:
+    world.interrupted_at("verify", promote={"first_write": "x", "timeline_after": SOURCE + 1})
+    world.set(db1=server("down"), db2=server(said, timeline=SOURCE + 1))
+    told = world.run(**ABORT)
+    assert world["db2"]["present"], told[-2500:]
+    assert world["db1"]["running"] is False
+    assert world["poolers"] == {"app1": "db2", "app2": "db2"}
+    assert [args for args in world.called("builtin_file", "db2") if "postgresql" in args["path"]] == []
+    assert ("start PostgreSQL on db2" in world.notes("hold")[-1]) == (said != "writable")
+
+
+def test_a_copy_touches_nothing_although_a_stale_copy_takes_writes(tmp_path: Path) -> None:
+    world = World(tmp_path, mode="copy")
+    world.interrupted_at("assess")
+    world.set(db1=server("writable"), db2=server("writable", timeline=SOURCE + 1))
+    said = world.run("assess")
+    assert "Writable databases: db1, db2" in said
+    assert world["poolers"] == {}
+    assert {call[0] for call in world["calls"]} == {"postgresql_controldata"}
+    assert (world["db1"]["running"], world["db2"]["running"]) == (True, True)
+
+
+def test_a_database_that_does_not_answer_is_refused_not_guessed(world: World) -> None:
+    world.interrupted_at("assess")
+    world.set(db1=server("writable"), db2=server("silent"))
+    assert "PostgreSQL runs on db2 and does not answer" in world.run("assess")
+
+
+def test_a_rollback_that_was_killed_only_goes_on_as_a_rollback(world: World) -> None:
+    world.interrupted_at("restore")
+    world.set(db1=server("down"), db2=ABSENT, kill="ledger_compare db1")
+    world.run(**ABORT)
+    assert world.notes("rollback") == []
+    assert world["db1"]["in_recovery"] is False
+    said = world.run()
+    assert "only goes on with that" in said
+    assert world.called("pgbackrest_restore") == world.called("postgresql_promote") == []
+    assert len(world.notes("rollback")) == 1, said[-2500:]
+    assert world["two"] == []
+
+
+def test_the_fence_is_proved_again_before_a_promotion_after_an_interruption(world: World) -> None:
+    """Somebody has started the old primary since the fence was proved; this time its power cannot be cut."""
+    world.interrupted_at("restore")
+    world.set(db1=server("writable"), db2=ABSENT, proved=False)
+    said = world.run("promote")
+    assert "db1 is not proved off" in said
+    assert world.called("postgresql_promote") == []
+    assert world["two"] == []
+
+
+def test_the_old_primary_that_was_started_is_fenced_again(world: World) -> None:
+    world.interrupted_at("restore")
+    world.set(db1=server("writable"), db2=ABSENT)
+    said = world.run("promote")
+    assert world["db2"]["in_recovery"] is False, said[-2500:]
+    assert world["db1"]["running"] is False
+    assert world["two"] == []
+    (left,) = [entry for entry in world.entries if entry["event"] == "leave" and entry["step"] == "promote"]
+    assert {proof["proof"] for proof in left["result"]["fenced_again"]} == {"power", "repository", "address"}
+
+
+def test_a_server_that_was_told_to_promote_and_is_silent_is_stopped_and_judged(world: World) -> None:
+    world.interrupted_at("promote")
+    world.set(db1=server("down"), db2=server("silent"))
+    said = world.run(**ABORT)
+    assert world["db1"]["in_recovery"] is False, said[-2500:]
+    assert world["db2"]["present"] is False
+
+
+def test_an_older_copy_on_the_recovery_host_is_not_removed(world: World) -> None:
+    world.interrupted_at("fence")
+    world.set(db1=server("down"), db2=server("down", timeline=SOURCE + 3))
+    said = world.run(**ABORT)
+    assert world["db2"]["timeline"] == SOURCE + 3, said[-2500:]
+    assert "were left" in world.notes("rollback")[-1]
+
+
+def test_nothing_newer_than_the_primary_is_ever_emptied(world: World) -> None:
+    """The last step of a good drill empties the recovery site too."""
+    world.interrupted_at("posture", promote={"first_write": "x"}, failback={"to": "db1"})
+    world.set(db1=server("writable"), db2=server("down", timeline=SOURCE + 1))
+    assert "it has writes of its own, so nothing on it is removed" in world.run("posture")
+    assert world["db2"]["present"]
+
+
+def test_a_drill_that_has_its_verdict_is_left_alone(world: World) -> None:
+    """It was killed between its verdict and its seal: only the seal is missing, even where it shall be taken back."""
+    closed = {"event": "close", "verdict": "fail", "reasons": []}
+    world.interrupted_at("restore", {"event": "leave", "step": "restore", "status": "failed"}, closed)
+    world.set(db1=server("writable"))
+    said = world.run(**ABORT)
+    assert "failed=0" in said
+    assert (world["calls"], world.entries[-1]["event"]) == ([], "close")
+
+
+@pytest.mark.parametrize("became", ["committed 0/5000028", "aborted 0/5000028", ""])
+def test_a_statement_runs_once_however_often_the_run_is_killed(tmp_path: Path, became: str) -> None:
+    world = World(tmp_path, scenario="dropped_table")
+    world.interrupted_at("fault")
+    world.set(db1=server("writable"), statement=became)
+    said = world.run("fault")
+    dropped = [args for args in world.called("builtin_command", "db1") if "DROP TABLE ledger" in args["argv"]]
+    assert len(dropped) == (0 if became.startswith("committed") else 1), said[-2500:]
+    leave = world.entries[-1]
+    assert (leave["step"], leave["status"]) == ("fault", "done")
+    assert leave["result"]["before_lsn"] == ("0/5000028" if became.startswith("committed") else "0/5000060")
+
+
+def test_the_journal_names_the_place_before_anything_else_is_broken(tmp_path: Path) -> None:
+    world = World(tmp_path, scenario="dropped_table")
+    world.interrupted_at("fault")
+    world.set(db1=server("writable"), kill="builtin_file db1")
+    world.run("fault")
+    assert world.entries[-1]["result"] == {"statements": {"drop-table": "0/5000060"}}
+    world.set(statement="", calls=[])
+    world.run("fault")
+    assert world.entries[-1]["result"]["before_lsn"] == "0/5000060"
+    assert world.called("builtin_command", "db1") == []
+
+
+def test_taken_back_after_a_statement_it_says_what_is_gone(tmp_path: Path) -> None:
+    world = World(tmp_path, scenario="dropped_table")
+    world.interrupted_at("fence")
+    world.set(db1=server("writable"), db2=ABSENT, statement="committed 0/5000028")
+    said = world.run(**ABORT)
+    (text,) = world.notes("rollback")
+    assert "db1 lacks what DROP TABLE ledger destroyed" in text, said[-2500:]
+    assert "-e restore_target=0/5000028" in text
+    assert world.called("ledger_compare") == []
+    assert world.entries[-1]["data"]["destroyed"].startswith("db1 lacks")
