@@ -51,7 +51,11 @@ _BRIEF = (
 )
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "action": {"type": "str", "required": True, "choices": ["plan", "open", "enter", "leave", "note", "close", "read"]},
+    "action": {
+        "type": "str",
+        "required": True,
+        "choices": ["find", "plan", "open", "enter", "leave", "note", "close", "read"],
+    },
     "environment": {"type": "str"},
     "scenario": {"type": "str"},
     "mode": {"type": "str", "choices": ["live", "copy"], "default": "live"},
@@ -72,6 +76,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "reasons": {"type": "list", "elements": "str", "default": []},
 }
 REQUIRED_IF = (
+    ("action", "find", ("environment", "reports_dir")),
     ("action", "plan", ("environment", "scenario", "plan", "reports_dir")),
     ("action", "open", ("environment", "scenario", "plan", "reports_dir")),
     ("action", "enter", ("step",)),
@@ -114,6 +119,13 @@ class _Clerk:
         self.dir = args["dir"] or fact.get("dir")
 
     # What a task may ask for
+
+    def do_find(self) -> dict[str, Any]:
+        """Return the drill of any scenario that has no end, or an empty name; nothing is opened or written."""
+        folder = unfinished(drills_dir(self.args["reports_dir"], self.args["environment"]), scenario=None)
+        state = state_of(Store(folder, owner=self.owner).read().entries) if folder else {}
+        told = {key: state.get(key) or "" for key in ("scenario", "mode")}
+        return {"changed": False, "unfinished": folder.name if folder else "", **told}
 
     def do_plan(self) -> dict[str, Any]:
         """Return the plan with the times of earlier drills; nothing is opened or written."""
@@ -217,14 +229,14 @@ class _Clerk:
             return None
         if self.args["resume"] == "never":
             raise OpsError(
-                f"The drill {folder.name} has no end yet and resume is 'never'; let it resume, or close it as aborted."
+                f"The drill {folder.name} has no end yet and resume is 'never'; let it resume, or take it back with "
+                "-e dr_drill_abort=true."
             )
         mode = state_of(Store(folder, owner=self.owner).read().entries)["mode"]
         if mode != self.args["mode"]:
             raise OpsError(
                 f"The drill {folder.name} was started in the mode {mode!r} and has no end; finish it in that mode, "
-                "or close it "
-                "as aborted."
+                "or take it back with -e dr_drill_abort=true."
             )
         return folder
 

@@ -223,10 +223,10 @@ def is_sealed(folder: Path) -> bool:
     return (folder / "MANIFEST").exists()
 
 
-def unfinished(base: Path, *, scenario: str) -> Path | None:
+def unfinished(base: Path, *, scenario: str | None) -> Path | None:
     """Return the folder of the drill to go on with: one without its end, or ended with a verdict but not sealed.
 
-    Raises `OpsError` when a drill of another scenario has no end.
+    Without a scenario any drill counts. Raises `OpsError` when a drill of another scenario has no end.
     """
     found: Path | None = None
     for folder in _folders(base):
@@ -236,13 +236,14 @@ def unfinished(base: Path, *, scenario: str) -> Path | None:
         ended = last is not None and last.get("event") == "close"
         if ended and (is_sealed(folder) or last is None or last.get("verdict") == "aborted"):
             continue
-        if first.get("scenario") == scenario:
+        if scenario in (None, first.get("scenario")):
             found = folder
         elif not ended:
             raise OpsError(
                 f"The drill {folder.name} (scenario {first.get('scenario')}) was never ended, so {scenario} cannot "
                 "start: run "
-                f"the scenario {first.get('scenario')} again to finish it, or close it as aborted.",
+                f"the scenario {first.get('scenario')} again to finish it, or take it back with "
+                "-e dr_drill_abort=true.",
                 unfinished=str(folder),
             )
     return found

@@ -38,6 +38,7 @@ attributes:
 options:
   action:
     description:
+      - V(find) returns the drill of any scenario that has no end, with its scenario and mode, and opens nothing.
       - V(plan) returns the plan with the times of earlier drills and opens nothing.
       - V(open) starts a drill, or takes up the one of the same scenario that has no end. With another scenario it
         fails.
@@ -48,9 +49,9 @@ options:
       - V(read) returns the whole journal.
     type: str
     required: true
-    choices: [plan, open, enter, leave, note, close, read]
+    choices: [find, plan, open, enter, leave, note, close, read]
   environment:
-    description: The environment that is drilled. Required to plan and to open.
+    description: The environment that is drilled. Required to find, to plan and to open.
     type: str
   scenario:
     description: The name of the scenario. Required to plan and to open.
@@ -74,7 +75,7 @@ options:
     type: dict
     default: {}
   reports_dir:
-    description: The folder on the controller that holds the reports. Required to plan and to open.
+    description: The folder on the controller that holds the reports. Required to find, to plan and to open.
     type: path
   resume:
     description: Whether V(open) takes up a drill without an end (V(auto)), or refuses (V(never)).
@@ -213,9 +214,9 @@ resumed:
   type: bool
   returned: when opened
 unfinished:
-  description: The drill of this scenario that a killed run left and that V(open) will take up; empty without one.
+  description: The drill that a killed run left and that V(open) will take up; empty without one.
   type: str
-  returned: when planned
+  returned: when found or planned
 plan:
   description: The steps with their expected seconds.
   type: list

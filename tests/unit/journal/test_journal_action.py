@@ -170,8 +170,10 @@ def test_a_step_after_an_interrupted_one_does_not_make_it_done(drill: Drill) -> 
     ("first", "then", "told"),
     [
         ({}, ("open", {"scenario": "dropped_table"}), "scenario site_lost"),
+        ({}, ("open", {"scenario": "dropped_table"}), "take it back with -e dr_drill_abort=true"),
         ({}, ("open", {"resume": "never"}), "resume is 'never'"),
         ({}, ("open", {"mode": "copy"}), "mode 'live'"),
+        ({}, ("open", {"mode": "copy"}), "take it back with -e dr_drill_abort=true"),
         ({}, ("enter", {"step": "dance"}), "not in the plan"),
         ({"step": "fence"}, ("leave", {"step": "restore"}), "is not open"),
         ({}, ("leave", {}), "No step is open"),
@@ -200,6 +202,17 @@ def test_a_step_that_is_done_is_not_entered_again(drill: Drill) -> None:
     drill("enter", step="fence")
     drill("leave")
     assert "done already" in drill("enter", step="fence")["msg"]
+
+
+def test_the_drill_without_an_end_is_found_whatever_its_scenario(drill: Drill) -> None:
+    where = {"environment": "staging", "reports_dir": str(drill.reports)}
+    nothing = {"changed": False, "unfinished": "", "scenario": "", "mode": ""}
+    assert nothing.items() <= drill("find", **where).items()
+    opened = drill("open", scenario="dropped_table", mode="copy")
+    found = Drill(drill.reports)("find", **where)
+    assert (found["unfinished"], found["scenario"], found["mode"]) == (opened["drill_id"], "dropped_table", "copy")
+    drill("close", verdict="aborted")
+    assert drill("find", **where)["unfinished"] == ""
 
 
 def test_without_a_drill_the_folder_is_asked_for(tmp_path: Path) -> None:

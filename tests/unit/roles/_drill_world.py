@@ -30,6 +30,7 @@ ABSENT: dict[str, Any] = {"present": False, "running": False, "accepting": False
 PLAYBOOK = """
 - hosts: localhost
   gather_facts: false
+  vars_files: [given.json]
   vars:
     dr_primary: db1
     dr_target: db2
@@ -42,8 +43,13 @@ PLAYBOOK = """
     __dr_poolers: [app2]
     __dr_lost_poolers: []
   tasks:
+    - ansible.builtin.include_role: {name: ccobservatory.ops.dr, tasks_from: taken_up.yml}
+      when: dr_drill_abort | default(false) and not world_earnest
     - ansible.builtin.include_vars: {file: "{{ world_scenario }}", name: __dr_scenario}
-    - block:
+    - ansible.builtin.include_role: {name: ccobservatory.ops.dr, tasks_from: in_earnest.yml}
+      when: world_earnest
+    - when: not world_earnest
+      block:
         - ansible.builtin.include_role: {name: ccobservatory.ops.dr, tasks_from: steps.yml}
       rescue:
         - ansible.builtin.include_role: {name: ccobservatory.ops.dr, tasks_from: abort.yml}
@@ -94,7 +100,7 @@ class World:
         return json.loads(self.path.read_text(encoding="utf-8"))[key]
 
     def interrupted_at(self, step: str, *notes: dict[str, Any], **results: dict[str, Any]) -> None:
-        """Write the journal of a run that was killed in ``step``, after ``notes``."""
+        """Write the journal of a run that was killed in ``step``, after ``notes``, with what its steps had found."""
         ids = [item["id"] for item in self.plan]
         found = {"assess": {"timeline": SOURCE}, "arrange": {"backup": {"label": "F"}, "backups": ["F"]}, **results}
         known = {"drill_id": "d", "environment": "test", "scenario": self.scenario, "mode": self.mode, "header": {}}
@@ -107,16 +113,24 @@ class World:
         gone.wait()
         Store(self.base / "d", owner=Owner(gone.pid, "0", "gone", Owner.of(os.getpid()).host)).create([*bodies, *notes])
 
-    def run(self, *steps: str, **settings: Any) -> str:
-        """Run the same command again, with the plan up to the last of ``steps``; return what it said on one line."""
+    def run(self, *steps: str, earnest: bool = False, **settings: Any) -> str:
+        """Run the same command again, with the plan up to the last of ``steps``; return what it said on one line.
+
+        With the switch that takes a drill back nothing else is given: the run would be a copy of the default scenario.
+        ``earnest`` runs what an activation runs.
+        """
+        bare = "dr_drill_abort" in settings
         ids = [item["id"] for item in self.plan]
         plan = self.plan[: ids.index(steps[-1]) + 1] if steps else self.plan
+        scenario = "site_lost_repository" if self.scenario == "activation" else self.scenario
         given = {
-            **{"dr_environment": "test", "dr_drill_scenario": self.scenario},
+            **{"dr_environment": "test", **({} if bare else {"dr_drill_scenario": self.scenario})},
             "dr_reports_dir": str(self.folder / "reports"),
-            **{"__dr_live": self.mode == "live", "__dr_plan": plan, **settings},
-            "world_scenario": str(ROLE / "files" / "scenarios" / f"{self.scenario}.yml"),
+            **{"__dr_live": self.mode == "live" and (earnest or not bare), "__dr_plan": plan},
+            **{"world_earnest": earnest, "__dr_kind": self.scenario},
+            "world_scenario": str(ROLE / "files" / "scenarios" / f"{scenario}.yml"),
         }
+        (self.folder / "given.json").write_text(json.dumps(given), encoding="utf-8")
         (self.folder / "play.yml").write_text(PLAYBOOK, encoding="utf-8")
         hosts = {name: {"ansible_host": name} for name in ("db1", "db2", "repo1", "client1", "app1", "app2")}
         groups = {"postgresql": ["db1", "db2"], "pgbouncer": ["app1", "app2"], "canary": ["client1"]}
@@ -126,7 +140,7 @@ class World:
         done = subprocess.run(
             [
                 str(Path(sys.executable).with_name("ansible-playbook")),
-                *("-i", "hosts.yml", "play.yml", "-e", json.dumps(given)),
+                *("-i", "hosts.yml", "play.yml", "-e", json.dumps(settings)),
             ],
             cwd=self.folder,
             env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(self.folder), "ANSIBLE_NOCOLOR": "1"},

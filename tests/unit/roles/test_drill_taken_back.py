@@ -120,6 +120,36 @@ def test_nothing_newer_than_the_primary_is_ever_emptied(world: World) -> None:
     assert world["db2"]["present"]
 
 
+def test_without_an_interrupted_drill_there_is_nothing_to_take_back(world: World) -> None:
+    said = world.run(**ABORT)
+    assert "lacks its end, so there is nothing to take back" in said
+    assert not world.base.exists() or [path for path in world.base.iterdir() if path.is_dir()] == []
+    assert world["calls"] == []
+
+
+def test_another_scenario_than_the_interrupted_one_is_named(world: World) -> None:
+    world.interrupted_at("restore")
+    said = world.run(**ABORT, dr_drill_scenario="wal_gap")
+    assert "is of the scenario site_lost_repository, not wal_gap: leave dr_drill_scenario out" in said
+    assert world["calls"] == []
+
+
+def test_an_activation_is_not_taken_back_as_a_drill(tmp_path: Path) -> None:
+    world = World(tmp_path, scenario="activation")
+    world.interrupted_at("restore")
+    assert "run playbooks/dr_activate.yml again, which goes on with it" in world.run(**ABORT)
+    assert world["calls"] == []
+
+
+def test_the_record_of_an_activation_is_closed_and_nothing_is_touched(tmp_path: Path) -> None:
+    world = World(tmp_path, scenario="activation")
+    assert "there is nothing to close" in world.run(earnest=True, **ABORT)
+    world.interrupted_at("restore")
+    assert "is closed as aborted, and nothing was touched" in world.run(earnest=True, **ABORT)
+    assert (world.entries[-1]["event"], world.entries[-1]["verdict"]) == ("close", "aborted")
+    assert world["calls"] == []
+
+
 def test_a_drill_that_has_its_verdict_is_left_alone(world: World) -> None:
     """It was killed between its verdict and its seal: only the seal is missing, even where it shall be taken back."""
     closed = {"event": "close", "verdict": "fail", "reasons": []}
