@@ -31,9 +31,11 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._journal_store i
     is_sealed,
     locked,
     new_drill_folder,
+    outlived,
     release,
     unfinished,
 )
+from ansible_collections.ccobservatory.ops.plugins.module_utils._orphans import end
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._controller import (
     DRILL_FACT,
     drill_fact,
@@ -144,6 +146,7 @@ class _Clerk:
         plan = _checked_plan(args["plan"], expected_seconds(base, scenario=args["scenario"]))
         if self.check:
             return self._open_simulated(base, plan)
+        self._end_outlived(base)
         with locked(base, owner=self.owner, drill=f"of scenario {args['scenario']}"):
             folder = self._left_behind(base)
         if folder is None:
@@ -239,6 +242,13 @@ class _Clerk:
                 "or take it back with -e dr_drill_abort=true."
             )
         return folder
+
+    def _end_outlived(self, base: Path) -> None:
+        """Let the last task of a run that was killed come to its end before another run looks at the hosts."""
+        for pid in outlived(base, owner=self.owner):
+            self._say(f"Process {pid} outlived the run that was killed: it may end its task, or is ended soon.")
+            if end([pid]):
+                self._say(f"Process {pid} was ended.")
 
     def _open_simulated(self, base: Path, plan: list[dict[str, Any]]) -> dict[str, Any]:
         folder = self._left_behind(base)

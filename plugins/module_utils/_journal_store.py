@@ -26,6 +26,7 @@ from typing import Any
 from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import canonical_json, sha256_bytes
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._journal import Parsed, chain, parse, state_of
+from ansible_collections.ccobservatory.ops.plugins.module_utils._orphans import marks_of, workers_of
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import compact, iso_ms, now
 
 __all__ = ["JOURNAL", "Owner", "Store", "drills_dir", "expected_seconds", "is_sealed", "unfinished"]
@@ -177,9 +178,17 @@ def locked(base: Path, *, owner: Owner, drill: str) -> Iterator[None]:
             )
         if holder != owner or held_drill != drill:
             fresh = base / ".lock.new"
-            fresh.write_bytes(canonical_json({**asdict(owner), "drill": drill}) + b"\n")
+            fresh.write_bytes(canonical_json({**asdict(owner), "drill": drill, **marks_of(owner.pid)}) + b"\n")
             fresh.replace(base / ".lock")
         yield
+
+
+def outlived(base: Path, *, owner: Owner) -> list[int]:
+    """Return the workers of the run that held the lock and was killed; they still go on with its last task."""
+    holder, _drill = _holder(base / ".lock")
+    if holder is None or holder == owner or holder.lives() or holder.boot != owner.boot:
+        return []
+    return workers_of(json.loads((base / ".lock").read_bytes()), besides=owner.pid)
 
 
 def release(base: Path, *, owner: Owner) -> None:

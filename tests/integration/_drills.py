@@ -7,16 +7,16 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import _killing
 from _lab import INVENTORY, PREFIX, ROOT, run_on
 
 ENVIRONMENT = "lab"
@@ -30,6 +30,7 @@ LOOP = (
     "'SELECT NOT pg_is_in_recovery()' 2>/dev/null || echo -); echo $at $answer; sleep 0.2; done"
 )
 LOOP_S = "20"
+Killer = Callable[[subprocess.Popen[bytes]], None]
 
 
 def command(*extra: str, playbook: str = "dr-drill.yml") -> list[str]:
@@ -78,7 +79,7 @@ def entries(folder: Path) -> list[dict[str, Any]]:
 
 
 def start(*extra: str, cwd: Path) -> subprocess.Popen[bytes]:
-    """Start a drill in a process group of its own, so that it can be killed as a whole."""
+    """Start a drill; its output goes into a file, so that nothing of it waits for a reader."""
     environment = dict(os.environ, PWD=str(cwd), ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_NOCOLOR="1")
     log = (cwd / "drill.log").open("ab")
     return subprocess.Popen(
@@ -91,24 +92,20 @@ def start(*extra: str, cwd: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill the run and everything that it started on the controller, without warning."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait(timeout=30)
-
-
-def kill_when_entered(process: subprocess.Popen[bytes], step: str, *, cwd: Path) -> bool:
+def kill_when_entered(
+    process: subprocess.Popen[bytes], step: str, *, cwd: Path, killer: Killer = _killing.kill_tree
+) -> bool:
     """Kill the run as soon as its journal enters ``step``; return False when it ended before."""
     deadline = time.monotonic() + RUN_TIMEOUT_S
     while time.monotonic() < deadline:
         folders = drills(cwd)
         if folders and any(e["event"] == "enter" and e["step"] == step for e in entries(folders[-1])):
-            kill(process)
+            killer(process)
             return True
         if process.poll() is not None:
             return False
         time.sleep(0.05)
-    kill(process)
+    _killing.kill_tree(process)
     raise AssertionError(f"The drill did not reach the step {step} in {RUN_TIMEOUT_S} s.")
 
 

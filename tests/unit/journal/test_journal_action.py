@@ -241,6 +241,17 @@ def run(folder: Path, *more: str) -> subprocess.Popen[str]:
     )
 
 
+def workers(pid: int) -> list[int]:
+    """Return the children of a process."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+
+
+def works(pid: int) -> bool:
+    """Tell whether a process is there and no zombie that nobody has collected."""
+    path = Path(f"/proc/{pid}/cmdline")
+    return path.exists() and path.read_bytes() != b""
+
+
 def test_a_play_that_is_killed_is_taken_up_by_the_next_one(tmp_path: Path) -> None:
     killed = run(tmp_path, "-e", "hang=1")
     deadline = time.monotonic() + 60
@@ -251,14 +262,18 @@ def test_a_play_that_is_killed_is_taken_up_by_the_next_one(tmp_path: Path) -> No
         journals = sorted(tmp_path.glob("reports/staging/drills/*/journal.jsonl"))
     refused, _none = run(tmp_path).communicate(timeout=60)
     assert f"Process {killed.pid} on" in refused
+    (worker,) = workers(killed.pid)
     killed.send_signal(signal.SIGKILL)
     killed.communicate(timeout=60)
+    assert works(worker), "the worker leads its own session, so it outlives its run"
     with journals[0].open("ab") as journal:
         journal.write(b'{"at":"2026')
     done = run(tmp_path)
     output, _none = done.communicate(timeout=60)
     assert done.returncode == 0, output
     assert "[2/2]" in output
+    assert f"Process {worker} was ended." in output
+    assert not works(worker)
     entries = [json.loads(line) for line in journals[0].read_bytes().splitlines()]
     assert [entry["event"] for entry in entries].count("interrupt") == 1
     assert next(entry for entry in entries if entry["event"] == "interrupt")["torn"]["bytes"] == 11
