@@ -17,6 +17,7 @@ from typing import Any
 __all__ = ["takes_writes", "way_back"]
 
 Facts = Mapping[str, Any]
+_AGAIN = "with -e dr_drill_abort=true"
 
 
 def takes_writes(facts: Facts | None) -> bool:
@@ -62,8 +63,8 @@ def _before_promotion(journal: Facts, target: Facts, names: tuple[str, str]) -> 
         return _way(
             "refuse",
             why=f"{names[0]} was made a primary although this drill never promoted it, so nothing was changed: "
-            f"find out who did, stop the one of {names[0]} and {names[1]} that shall not write, and run the "
-            "same command again.",
+            f"find out who did, stop the one of {names[0]} and {names[1]} that shall not write, and take "
+            f"the drill back {_AGAIN}.",
         )
     return _rollback(journal, target, names)
 
@@ -73,7 +74,7 @@ def _from_retreat(journal: Facts, target: Facts, names: tuple[str, str]) -> dict
         "refuse",
         why=f"{names[0]} holds timeline {_timeline(target)}, newer than {_source(journal)} of {names[1]}, although it "
         f"was being rolled back: both may hold writes of their own, and nothing more was changed. Decide which "
-        "one goes on, stop the other, and run the same command again.",
+        f"one goes on, stop the other, and take the drill back {_AGAIN}.",
     )
 
 
@@ -83,7 +84,7 @@ def _from_return(journal: Facts, target: Facts, primary: Facts | None, names: tu
         return _way(
             "refuse",
             why=f"Both {names[0]} and {names[1]} take writes, so nothing was changed: stop the one that shall not, and "
-            "run the same command again.",
+            f"take the drill back {_AGAIN}.",
         )
     if "failback" in journal["results"] or takes_writes(primary):
         return _way(
@@ -96,7 +97,7 @@ def _from_return(journal: Facts, target: Facts, primary: Facts | None, names: tu
     return _way(
         "refuse",
         why=f"The return was begun and neither {names[0]} nor {names[1]} answers as a primary, so nothing was changed: "
-        f"start PostgreSQL on {names[0]}, which holds every acknowledged write, and run the same command again.",
+        f"start PostgreSQL on {names[0]}, which holds every acknowledged write, and take the drill back {_AGAIN}.",
     )
 
 

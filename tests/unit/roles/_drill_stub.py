@@ -42,7 +42,7 @@ def _controldata(world: dict[str, Any], host: str, args: dict[str, Any]) -> dict
 def _service(world: dict[str, Any], host: str, args: dict[str, Any]) -> dict[str, Any]:
     if str(args["name"]).startswith("postgresql@"):
         if args["state"] == "stopped":
-            world[host].update(DOWN)
+            world[host].update(DOWN, **world["last_words"].get(host, {}))
         elif args["state"] == "started" and not world[host]["running"]:
             world[host].update(WRITES)
     return {}

@@ -88,7 +88,18 @@ class World:
         self.plan = [step for step in loaded["__dr_steps"] if step["actor"] == "ansible"]
         self.base = folder / "reports" / "test" / "drills"
         self._lay_collection()
-        self.set(db1=ABSENT, db2=ABSENT, poolers={}, proved=True, statement="", fail={}, kill="", calls=[], two=[])
+        self.set(
+            db1=ABSENT,
+            db2=ABSENT,
+            poolers={},
+            proved=True,
+            statement="",
+            fail={},
+            kill="",
+            calls=[],
+            two=[],
+            last_words={},
+        )
 
     def set(self, **changed: Any) -> None:
         """Change what the world is."""

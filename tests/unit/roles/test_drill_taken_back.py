@@ -104,6 +104,15 @@ def test_a_server_that_was_told_to_promote_and_is_silent_is_stopped_and_judged(w
     assert world["db2"]["present"] is False
 
 
+def test_a_promotion_that_shows_only_once_it_is_stopped_starts_no_second_primary(world: World) -> None:
+    world.interrupted_at("promote")
+    world.set(db1=server("down"), db2=server("standby"), last_words={"db2": {"wal_timeline": SOURCE + 1}})
+    said = world.run(**ABORT)
+    assert "db2 holds timeline 5, newer than 4 of db1" in said
+    assert (world["db1"]["running"], world["db2"]["present"]) == (False, True)
+    assert world["poolers"] == {}
+
+
 def test_an_older_copy_on_the_recovery_host_is_not_removed(world: World) -> None:
     world.interrupted_at("fence")
     world.set(db1=server("down"), db2=server("down", timeline=SOURCE + 3))
