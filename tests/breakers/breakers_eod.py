@@ -68,6 +68,16 @@ def late_audit(world: World) -> None:
     alter(world, "backup", f"B-{label}", MACHINES, phases=[audit])
 
 
+@breaker(
+    "EOD-03",
+    "the record of the evening backup says that its audit found damage, and a later audit found none",
+    also={"RELIABILITY-04": "it reads the same backups"},
+)
+def differing_evening(world: World) -> None:
+    label = json.loads(world.body("repo1", "pgbackrest_info"))[0]["backup"][-2]["label"]
+    alter(world, "backup", f"B-{label}", MACHINES, result="differs")
+
+
 @breaker("EOD-03", "nothing says when the evening backup of a host's files was checked")
 def check_of_unknown_time(world: World) -> None:
     def change(body: Any) -> None:

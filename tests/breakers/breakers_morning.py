@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from _world import DAY, HOUR, MINUTE, NOW, World, breaker
@@ -198,6 +199,32 @@ def unproved(world: World) -> None:
     since = at(30 * HOUR)
     drop(world, "backup", MACHINES, unless=lambda row: row["ended"] < since)
     drop(world, "restore_test", MACHINES, unless=lambda row: row["ended"] < since)
+
+
+def newest_of_database(world: World, **keys: Any) -> str:
+    """Change keys of the record of the database's newest backup, and return the backup's label."""
+    label = json.loads(world.body("repo1", "pgbackrest_info"))[0]["backup"][-1]["label"]
+    alter(world, "backup", f"B-{label}", MACHINES, **keys)
+    return str(label)
+
+
+@breaker(
+    "MORNING-03",
+    "the record of the newest backup says that its audit found damage",
+    also={"RELIABILITY-04": BACKUPS},
+)
+def differing_backup(world: World) -> None:
+    newest_of_database(world, result="differs")
+
+
+@breaker(
+    "MORNING-03",
+    "the audit of the newest backup could not run, nor has its restore been tested",
+    also=dict.fromkeys(("CORE-06", "INFRA-06"), "they want the restore test"),
+)
+def audit_that_could_not_run(world: World) -> None:
+    label = newest_of_database(world, result="could_not_run", reason="The repository was locked.")
+    drop(world, "restore_test", MACHINES, unless=lambda row: row["backup"]["label"] != label)
 
 
 @breaker(

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from verify.engine.control import Said, control, expect, not_applicable
+from verify.engine.control import Said, control, expect, not_applicable, unknown
 from verify.facts.alerting import answered, watched
 from verify.facts.alerts import alerts
 from verify.facts.metrics import metrics
@@ -112,12 +112,13 @@ def _network(host: Any, seen: Any, bounds: Any) -> Iterator[Said]:
 
 @control("MORNING-03")
 def backups_are_good_young_and_proved(asset: Any, estate: Any, bounds: Any) -> Iterator[Said]:
-    """Ask the repository for the asset's backups: the newest ended without error, and one that is not older than the
-    asset's period was proved to be intact.
+    """Ask the repository for the asset's backups: the newest ended without error, is not older than the asset's period,
+    and was proved to be intact.
 
     The proof is the record of the procedure that audited the repository or restored the backup, or the word of the
-    program that checks the repository after each backup. Where backups are taken more often than they are checked, the
-    newest that was checked counts.
+    program that checks the repository after each backup. An asset whose backups are taken more often than they are
+    checked declares how often that is (``check_every_s``); the newest that was checked then counts while it is younger
+    than that. A record that found the newest backup damaged counts always, and one that could not run decides nothing.
     """
     newest, period = asset.newest, asset.get("period_s", bounds.max_age_s)
     yield expect(newest is not None, f"the repository holds a backup of {asset.name}", observed=len(asset.backups))
@@ -130,11 +131,19 @@ def backups_are_good_young_and_proved(asset: Any, estate: Any, bounds: Any) -> I
         observed=asset.age_s,
         expected=period,
     )
-    young = [one for one in asset.backups if one.ok and estate.now - one.stopped <= period]
-    proved = [one.label for one in young if asset.verified(one)]
-    yield expect(
-        proved,
-        f"a backup of {asset.name} that is younger than {span(period)} passed its integrity check",
-        observed=proved[-1] if proved else f"none of {len(young)}",
-        expected="1 or more",
-    )
+    yield _integrity(asset, newest, min(period, asset.get("check_every_s", 0)))
+
+
+def _integrity(asset: Any, newest: Any, check_every_s: float) -> Said:
+    """Say whether the newest backup passed its check, or one that is younger than the declared time between checks."""
+    standing = asset.standing(newest)
+    claim = f"the newest backup of {asset.name}, {newest.label}, passed its integrity check"
+    if standing is None:
+        young = [one for one in asset.backups if one.ok and asset.estate.now - one.stopped <= check_every_s]
+        proved = [one.label for one in young if asset.verified(one)]
+        if check_every_s:
+            claim = f"a backup of {asset.name} that is younger than {span(check_every_s)} passed its integrity check"
+        return expect(proved, claim, observed=proved[-1] if proved else f"none of {len(young)}", expected="1 or more")
+    if standing == "could_not_run":
+        return unknown(f"Whether {claim} cannot be told: the check could not run.", observed=standing)
+    return expect(standing == "verified", claim, observed=standing, expected="verified")

@@ -4,7 +4,8 @@
 
 A backup is *verified* when a record proves it: the record of this very backup or of its restore test, or a later audit
 of the whole repository, which reads every backup that is kept. restic's own program here checks the repository after
-each backup and counts it as a success only then, so its success on a day proves that day's backup.
+each backup and counts it as a success only then, so its success on a day proves that day's backup. A record of this
+very backup that says otherwise refutes it; only a newer one of the same kind and backup takes that back.
 
 PRIVATE to the collection: it can change at any time.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -28,7 +29,7 @@ from verify.facts.records import Record, everything
 
 __all__ = ["Asset", "Backup", "DayOfBackup", "Repository", "differing", "parse_restic", "proved"]
 
-_PROVED = "verified"
+_PROVED, _REFUTED, _UNDECIDED = "verified", "differs", "could_not_run"
 
 
 class Backup(NamedTuple):
@@ -119,11 +120,45 @@ class Asset(View, kind="asset"):
         return max(self.restore_tests, key=lambda row: float(row.ended), default=None)
 
     def verified(self, backup: Backup) -> bool:
-        """Return whether something proves this backup."""
-        return any(_proves(row, backup) for row in self._proofs()) or self._checked_by_program(backup)
+        """Return whether something proves this backup, and no newer record of its own refutes it."""
+        return self.standing(backup) == _PROVED
+
+    def standing(self, backup: Backup) -> str | None:
+        """Return what is known of a backup's integrity: verified, differs, could_not_run, or None for nothing.
+
+        Its own records come first, the newest of each kind that decided; then audits of the whole repository, which
+        prove, but do not take back what a record of this very backup found.
+        """
+        own = _outcome(row for row in self._checks() if _is_of(row, backup.label, backup.type))
+        if own in (_PROVED, _REFUTED):
+            return own
+        proven = any(_proves(row, backup) for row in self._proofs()) or self._checked_by_program(backup)
+        return _PROVED if proven else own
+
+    def _checks(self) -> list[Record]:
+        """Return the records that tell of a backup's integrity, the oldest first."""
+        found = [row for kind in ("backup", "restore_test") for row in self.records(kind)]
+        return sorted(found, key=lambda row: _checked(row) or float(row.ended))
 
     def _proofs(self) -> list[Record]:
-        return [row for kind in ("backup", "restore_test") for row in self.records(kind) if proved(row)]
+        return [row for row in self._checks() if proved(row)]
+
+    def _refuted(self) -> list[float]:
+        """Return when each backup ended that its own records refute, also of those that are no longer kept."""
+        checks = self._checks()
+        found: set[float] = set()
+        for row in checks:
+            if _of_one(row) != _REFUTED:
+                continue
+            kept = [one for one in self.backups if _is_of(row, one.label, one.type)]
+            label = row.backup.get("label")
+            gone = [one for one in checks if label and one.backup.get("label") == label]
+            if kept:
+                found.update(one.stopped for one in kept if self.standing(one) == _REFUTED)
+            elif _outcome(gone) == _REFUTED:
+                # What is no longer kept ended with its own record; a restore test says nothing of that.
+                found.update(float(one.ended) for one in gone if one.type == "backup")
+        return sorted(found)
 
     def _checked_by_program(self, backup: Backup) -> bool:
         return self.get("source") == "restic" and any(
@@ -144,6 +179,7 @@ class Asset(View, kind="asset"):
         Knowledge comes from the repository, from records and from what was measured day by day; a time of which none
         of them knows anything is unknown, never a failure. The record of a backup that was not verified tells that
         somebody looked, and proves no backup; a restore test proves the backup that it restored, on the day of that.
+        A day with a backup that its own record refutes is not verified, whatever else was taken on it.
         """
         good = [one for one in self.backups if one.ok]
         taken = self.records("backup")
@@ -156,6 +192,7 @@ class Asset(View, kind="asset"):
             proven += self._successes()
         looked = [float(row.ended) for row in taken] + [seen for _success, seen in measured]
         known_since = min([*ends, *looked], default=None)
+        refuted = self._refuted()
         rows = []
         for number in range(days):
             last = self.estate.now - number * DAY_S
@@ -164,7 +201,8 @@ class Asset(View, kind="asset"):
             known = known_since is not None and first >= known_since - DAY_S
             day = f"{datetime.fromtimestamp(last, tz=UTC):%Y-%m-%d}"
             succeeded = True if within else False if known else None
-            rows.append(DayOfBackup(day, succeeded, any(first < end <= last for end in proven)))
+            verified = any(first < end <= last for end in proven) and not any(first < end <= last for end in refuted)
+            rows.append(DayOfBackup(day, succeeded, verified))
         return rows
 
     def _measured(self) -> list[tuple[float, float]]:
@@ -203,6 +241,29 @@ def proved(record: Record) -> bool:
     return bool(record.result == _PROVED and record.checks and not differing(record))
 
 
+def _outcome(records: Iterable[Record]) -> str | None:
+    """Return what the records of one backup, the oldest first, come to: of each kind of check the last that decided
+    counts, and damage before proof; a restore that went well does not say that the audit's finding is gone.
+
+    A check that could not run decides nothing, and one that calls itself verified without a check says nothing.
+    """
+    last: dict[str, str] = {}
+    for row in records:
+        told = _of_one(row)
+        if told in (_PROVED, _REFUTED) or (told and row.type not in last):
+            last[row.type] = told
+    return next((one for one in (_REFUTED, _PROVED, _UNDECIDED) if one in last.values()), None)
+
+
+def _of_one(record: Record) -> str | None:
+    results = [record.result, *(check.result for check in record.checks)]
+    if _REFUTED in results:
+        return _REFUTED
+    if _UNDECIDED in results:
+        return _UNDECIDED
+    return _PROVED if proved(record) else None
+
+
 def _checked(record: Record) -> float | None:
     """Return when the check of a record ended: a restore test with itself, a backup with the audit after it."""
     if record.type == "restore_test":
@@ -212,11 +273,16 @@ def _checked(record: Record) -> float | None:
 
 def _proves(record: Record, backup: Backup) -> bool:
     """Return whether a verified record proves a backup: its own, or an audit of the repository after it."""
-    label = str(record.backup.get("label", ""))
-    # A snapshot has a short and a long name; the name of an incremental backup begins with that of its full one.
-    if label and (label == backup.label or (backup.type == "snapshot" and label.startswith(backup.label))):
+    if _is_of(record, backup.label, backup.type):
         return True
     return bool(record.type == "backup" and record.started >= backup.stopped)
+
+
+def _is_of(record: Record, label: str, kind: str) -> bool:
+    """Return whether a record names a backup of a type (``snapshot``, ``full`` ...) by its label."""
+    said = str(record.backup.get("label") or "")
+    # A snapshot has a short and a long name; the name of an incremental backup begins with that of its full one.
+    return bool(said) and (said == label or (kind == "snapshot" and said.startswith(label)))
 
 
 def _plain(name: str) -> str:

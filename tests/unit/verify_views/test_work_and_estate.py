@@ -249,6 +249,50 @@ def test_what_proves_a_backup() -> None:
     assert asset(world).last_restore_test is not None
 
 
+def test_only_a_newer_check_of_the_same_kind_and_backup_takes_a_finding_back() -> None:
+    world = World(verify_assets=[ASSET])
+    world.put("repo1", "pgbackrest_info", info(("A", DAY / 2, False), ("B", 1000, False)))
+    first, second = asset(world).backups
+    bad = proof("backup", 900, "B", result="differs")
+    world.add("backup", bad, subject="runs")
+    assert [asset(world).standing(one) for one in (first, second)] == [None, "differs"]
+    assert [day.verified for day in asset(world).daily(1)] == [False]
+    # An audit of the repository proves what no record refuted.
+    world.add("backup", bad, proof("backup", 500, "C"), subject="runs")
+    assert [asset(world).standing(one) for one in (first, second)] == ["verified", "differs"]
+    assert [day.verified for day in asset(world).daily(1)] == [False]
+    # A restore that went well is another check than the audit.
+    test = proof("restore_test", 400, "B", result="differs")
+    world.add("restore_test", proof("restore_test", 400, "B"), subject="runs")
+    assert asset(world).standing(second) == "differs"
+    world.add("backup", bad, proof("backup", 500, "B"), subject="runs")
+    assert asset(world).standing(second) == "verified"
+    world.add("restore_test", test, subject="runs")
+    assert asset(world).standing(second) == "differs"
+    world.add("restore_test", test, proof("restore_test", 300, "B"), subject="runs")
+    assert asset(world).standing(second) == "verified"
+    assert [day.verified for day in asset(world).daily(1)] == [True]
+
+
+def test_a_check_that_could_not_run_decides_nothing() -> None:
+    world = World(verify_assets=[ASSET])
+    world.put("repo1", "pgbackrest_info", info(("B", 1000, False)))
+    (only,) = asset(world).backups
+    world.add(
+        "restore_test", proof("restore_test", 900, "B", result="could_not_run", reason="No room."), subject="runs"
+    )
+    assert asset(world).standing(only) == "could_not_run"
+    world.add("backup", proof("backup", 800, "C"), subject="runs")
+    assert asset(world).standing(only) == "verified"
+
+
+def test_a_damaged_backup_that_is_no_longer_kept_spoils_its_day() -> None:
+    world = World(verify_assets=[ASSET])
+    world.put("repo1", "pgbackrest_info", info(("B", 1000, False)))
+    world.add("backup", proof("backup", 900, "B"), proof("backup", 2000, "Z", result="differs"), subject="runs")
+    assert [day.verified for day in asset(world).daily(1)] == [False]
+
+
 def test_the_record_of_another_asset_proves_nothing_though_its_backup_lies_on_the_same_host() -> None:
     files = {"name": "files-lb1", "source": "restic", "host": "lb1"}
     world = World(verify_assets=[ASSET, files])
