@@ -246,3 +246,21 @@ def broken_upgrade(world: World) -> None:
 def no_kernel(world: World) -> None:
     lines = [line for line in world.body("app1", "packages").splitlines(keepends=True) if "linux-image" not in line]
     world.set("app1", "packages", "".join(lines))
+
+
+ENTER = dict.fromkeys(("SECURITY-01.accounts", "INFRA-07.idle"), "it is another way to enter the same accounts")
+
+
+@breaker("SECURITY-01.keys", "sshd trusts an authority whose certificates open every account", also=ENTER)
+def authority(world: World) -> None:
+    world.edit("app1", "sshd", "trustedusercakeys none", "trustedusercakeys /etc/ssh/people_ca.pub")
+
+
+@breaker("SECURITY-01.keys", "a command tells sshd which keys open an account", also=ENTER)
+def keys_by_command(world: World) -> None:
+    world.edit("app1", "sshd", "authorizedkeyscommand none", "authorizedkeyscommand /usr/local/bin/keys %u")
+
+
+@breaker("SECURITY-01.keys", "sshd reads keys where nobody looks for them", also=ENTER)
+def keys_elsewhere(world: World) -> None:
+    world.edit("app1", "sshd", ".ssh/authorized_keys2", "/var/keys/%u")

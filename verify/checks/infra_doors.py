@@ -10,6 +10,7 @@ from typing import Any
 from verify.engine.control import Said, control, expect, not_applicable, unknown
 from verify.facts import doors
 from verify.facts.baseline import judged_rules
+from verify.facts.grants import only_known_ways_in
 from verify.facts.host_uses import account_of, born, entrances, idle_s, uses
 from verify.facts.registers import register
 from verify.facts.verdicts import percent, span
@@ -100,13 +101,14 @@ def security_groups_admit_only_what_is_declared(estate: Any, bounds: Any) -> Ite
 
 
 @control("INFRA-07", "idle")
-def no_account_and_no_key_idles(host: Any, bounds: Any) -> Iterator[Said]:
+def no_account_and_no_key_idles(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """For each account that somebody can log in to, and each key that opens one, find its last use: in the host's
     record of logins and in the sshd lines of its journal.
 
     What was never seen to be used is idle for no longer than the host exists. Where the journal does not reach back far
-    enough to tell, the answer is unknown, not green.
+    enough to tell, the answer is unknown, not green. Ways of sshd past those keys have to be declared (``verify_sshd``).
     """
+    yield only_known_ways_in(estate, host)
     seen, ways, accounts = uses(host), entrances(host), host.accounts
     yield expect(ways, f"{host.name} has accounts that can be entered", observed=sorted(ways), expected="1 or more")
     yield expect(

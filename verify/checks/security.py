@@ -12,6 +12,7 @@ from verify.facts.declarations import lines
 from verify.facts.grants import (
     keys_differ,
     missing_grants,
+    only_known_ways_in,
     undeclared_grants,
     unused_grant,
     verifier,
@@ -69,7 +70,9 @@ def _grants_are_used(host: Any, bounds: Any) -> Iterator[Said]:
 @control("SECURITY-01", "accounts")
 def accounts_are_those_declared(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """List the accounts that somebody can log in to (a shell, and a password or a key) and compare them with
-    ``verify_accounts``. The account of this verification is declared by being used."""
+    ``verify_accounts``. The account of this verification is declared by being used. Who can enter by a certificate, or
+    by a key that is kept elsewhere, cannot be listed, so such ways of sshd have to be declared (``verify_sshd``)."""
+    yield only_known_ways_in(estate, host)
     found = entrances(host)
     allowed = {row["name"] for row in lines(estate, "verify_accounts", host.name)} | {verifier(host)}
     yield expect(found, f"{host.name} has accounts that can be entered", observed=sorted(found), expected="1 or more")
@@ -85,7 +88,9 @@ def accounts_are_those_declared(host: Any, estate: Any, bounds: Any) -> Iterator
 @control("SECURITY-01", "keys")
 def keys_are_those_declared(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """Read every authorized key of the host by its fingerprint and compare the set with ``verify_keys``: no key more,
-    none of them for another account, none missing."""
+    none of them for another account, none missing. sshd takes keys from no other place or authority that is not
+    declared (``verify_sshd``)."""
+    yield only_known_ways_in(estate, host)
     found = host.authorized_keys
     yield expect(found, f"authorized keys of {host.name} were read", observed=len(found), expected="1 or more")
     extra, gone = keys_differ(estate, host)

@@ -14,7 +14,13 @@ from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_doors import STARTTLS
 
-__all__ = ["NAMING_HOSTS", "SETS"]
+__all__ = ["NAMING_HOSTS", "SETS", "WAYS_IN"]
+
+WAYS_IN = (
+    *("authorizedkeysfile", "authorizedkeyscommand", "trustedusercakeys"),
+    *("authorizedprincipalsfile", "authorizedprincipalscommand"),
+)
+"""Settings of sshd that say whom a key or a certificate lets in. Source: sshd_config(5)."""
 
 _TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
 _WHY: dict[str, Any] = {"type": "string", "minLength": 3}
@@ -55,6 +61,14 @@ _KEYS = _lines(
     hosts=_HOSTS,
 )
 _KEYS["items"]["oneOf"] = [{"required": [one]} for one in ("fingerprint", "public_key", "restricted")]
+# Ways by which sshd lets people in that are no key in a home: keywords of sshd_config(5), in small letters.
+_SSHD = _lines(
+    "keyword value why",
+    keyword={"enum": list(WAYS_IN)},
+    value=_TEXT,
+    hosts=_HOSTS,
+    why=_WHY,
+)
 _SUDO = _lines("who why", who=_TEXT, hosts=_HOSTS, runas=_TEXT, commands=_NAMES, everything=_FLAG, why=_WHY)
 _ROLES = _lines("name why", name=_TEXT, hosts=_HOSTS, superuser=_FLAG, why=_WHY)
 _SYSTEMS = _lines(
@@ -80,6 +94,7 @@ SETS: dict[str, Any] = {
     "verify_ports": _PORTS,
     "verify_accounts": _ACCOUNTS,
     "verify_keys": _KEYS,
+    "verify_sshd": _SSHD,
     "verify_sudo": _SUDO,
     "verify_database_roles": _ROLES,
     "verify_systems": _SYSTEMS,

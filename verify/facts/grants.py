@@ -16,15 +16,18 @@ from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_commands import TABLE
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_fact import HostFact, for_host
+from verify.engine.control import Said, expect
+from verify.engine.declared_sets import WAYS_IN
 from verify.engine.estate import Estate
-from verify.facts.declarations import lines
-from verify.facts.host_access import AuthorizedKey, SudoRule, authorized_keys
+from verify.facts.declarations import lines, meant
+from verify.facts.host_access import AuthorizedKey, SudoRule, authorized_keys, searched
 from verify.facts.host_uses import Uses, account_of, grants, idle_s, members
 
 __all__ = [
     "beyond_questions",
     "keys_differ",
     "missing_grants",
+    "only_known_ways_in",
     "undeclared_grants",
     "unused_grant",
     "verifier",
@@ -124,6 +127,24 @@ def unused_grant(host: Any, seen: Uses, name: str, birth: float, idle_max_s: flo
     if last is None and now - seen.since < idle_max_s:
         last = max((at for at in (seen.accounts.get(name), host.last_logins.get(name)) if at), default=None)
     return idle_s(now, last, seen.since, birth)
+
+
+def only_known_ways_in(estate: Estate, host: Any) -> Said:
+    """Claim that sshd lets people in only by the keys that were read, or by ways that ``verify_sshd`` declares.
+
+    A certificate's authority, a command that names keys, and a file of keys elsewhere open accounts of which no list of
+    keys tells. What sshd sets for single accounts in a Match block is not among its general settings.
+    """
+    rows = [row for row in estate.declared("verify_sshd", ()) if meant(estate, row.get("hosts"), host.name)]
+    declared = {(row["keyword"], row["value"]) for row in rows}
+    extra = []
+    for keyword in WAYS_IN:
+        value = host.sshd.get(keyword, "none")
+        places = value.split() if keyword == "authorizedkeysfile" else [value]
+        wanted = [one for one in places if one != "none" and not (keyword == "authorizedkeysfile" and searched(one))]
+        extra += [f"{keyword} {one}" for one in wanted if not {(keyword, one), (keyword, value)} & declared]
+    claim = f"sshd of {host.name} lets people in only by the keys that were read, or by ways that are declared"
+    return expect(not extra, claim, observed=extra, expected="a line in verify_sshd")
 
 
 def keys_differ(estate: Estate, host: Any) -> tuple[list[str], list[str]]:

@@ -20,7 +20,7 @@ from verify.facts.host_storage import grepped
 
 __all__ = [
     *("Account", "AccountStatus", "AuthorizedKey", "SudoRule"),
-    *("account_status", "accounts", "authorized_keys", "groups", "last_logins", "sshd", "sudo_rules"),
+    *("account_status", "accounts", "authorized_keys", "groups", "last_logins", "searched", "sshd", "sudo_rules"),
 ]
 
 _NO_LOGIN = ("/nologin", "/false", "/sync")
@@ -166,6 +166,15 @@ def authorized_keys(text: str) -> list[AuthorizedKey]:
         fingerprint = "SHA256:" + base64.b64encode(total).decode().rstrip("=")
         found.append(AuthorizedKey(path, match["type"], fingerprint, match["comment"], match["options"]))
     return found
+
+
+def searched(place: str) -> bool:
+    """Return whether keys are looked for where a pattern of AuthorizedKeysFile (sshd_config(5)) points: in a home, no
+    deeper than ``.ssh``, or in a directory below /etc/ssh."""
+    *above, name = place.removeprefix("%h/").split("/")
+    if place.startswith("/"):
+        return place.startswith("/etc/ssh/") and len(above) > 3 and ".." not in above
+    return name in ("authorized_keys", "authorized_keys2") and len(above) <= 1 and ".." not in above
 
 
 def sshd(text: str) -> dict[str, str]:
