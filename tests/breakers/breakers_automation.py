@@ -157,7 +157,9 @@ def no_restore(world: World) -> None:
 
 
 @breaker(
-    "AUTOMATION-04.failover", "the drills of the quarter failed", also={"INFRA-05": "it wants a drill that passed"}
+    "AUTOMATION-04.failover",
+    "the drills of the quarter failed",
+    also=dict.fromkeys(("INFRA-05", "RELIABILITY-03"), "it wants a drill that passed"),
 )
 def drills_failed(world: World) -> None:
     for name in (DRILL, ACTIVATION):

@@ -231,7 +231,7 @@ def drill(world: World, **keys: Any) -> None:
     world.change("runs", "packs", change)
 
 
-@breaker("INFRA-05", "the newest drill failed")
+@breaker("INFRA-05", "the newest drill failed", also={"RELIABILITY-03": "it is the drill it reads"})
 def drill_failed(world: World) -> None:
     drill(world, record__verdict="fail", record__verdict_reasons=["rows were lost"])
 

@@ -339,7 +339,11 @@ def failed_deployment(world: World) -> None:
     alter(world, "deployment", "DEP-1", MACHINES, outcome="failed")
 
 
-@breaker("MORNING-07", "a deployment of the night never came to its end")
+@breaker(
+    "MORNING-07",
+    "a deployment of the night never came to its end",
+    also={"DELIVER-04": "it wants the end of every deployment on record"},
+)
 def endless_deployment(world: World) -> None:
     alter(world, "deployment", "DEP-1", MACHINES, outcome="running", ended=None)
 

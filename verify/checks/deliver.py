@@ -113,13 +113,14 @@ def the_last_patch_run_succeeded(host: Any, estate: Any) -> Iterator[Said]:
 @control("DELIVER-04")
 def every_deployment_left_its_record(estate: Any, bounds: Any) -> Iterator[Said]:
     """Take the deployments that began in the last day: each says who made it, which version, by which change of the
-    register, with what result, and what was checked afterwards.
+    register, with what result, and what was checked afterwards. One that is under way counts once it has run for longer
+    than a deployment may.
 
     Pipelines are the second witness: a stage that deployed names a run, and a deployment on record names that run.
     """
     found = register(estate, "deployment")
     since = estate.now - bounds.window_s
-    recent = [one for one in found if one.started >= since and one.outcome not in ("cancelled", "running")]
+    recent = [one for one in found if _is_due(one, since, estate.now - bounds.running_max_s)]
     changes = {row.id for row in everything(estate, "change")}
     for one in recent:
         yield from _complete(one, changes)
@@ -135,6 +136,13 @@ def every_deployment_left_its_record(estate: Any, bounds: Any) -> Iterator[Said]
         yield not_applicable(
             f"none of the {len(found)} deployments on record began in the last {span(bounds.window_s)}"
         )
+
+
+def _is_due(one: Any, since: float, running_since: float) -> bool:
+    """Return whether a deployment has to have its whole record: it is recent, or runs on for longer than it may."""
+    if one.outcome == "running":
+        return bool(one.started < running_since)
+    return bool(one.started >= since and one.outcome != "cancelled")
 
 
 def _deploying_runs(estate: Any, since: float) -> set[str]:

@@ -106,7 +106,8 @@ def no_account_and_no_key_idles(host: Any, estate: Any, bounds: Any) -> Iterator
     record of logins and in the sshd lines of its journal.
 
     What was never seen to be used is idle for no longer than the host exists. Where the journal does not reach back far
-    enough to tell, the answer is unknown, not green. Ways of sshd past those keys have to be declared (``verify_sshd``).
+    enough to tell, the answer is unknown, not green. Ways of sshd past those keys have to be declared
+    (``verify_sshd``).
     """
     yield only_known_ways_in(estate, host)
     seen, ways, accounts = uses(host), entrances(host), host.accounts

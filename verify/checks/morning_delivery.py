@@ -116,10 +116,14 @@ def deployments_of_the_night_ended_well(estate: Any, bounds: Any) -> Iterator[Sa
     """
     found = register(estate, "deployment")
     night = [one for one in found if one.started >= estate.now - bounds.window_s and one.outcome != "cancelled"]
+    running = [one for one in night if one.ended is None and estate.now - one.started <= bounds.running_max_s]
     for one in night:
-        if one.ended is None and estate.now - one.started <= bounds.running_max_s:
-            continue
-        yield from _ended_well(one)
+        if one not in running:
+            yield from _ended_well(one)
+    if night and len(running) == len(night):
+        yield not_applicable(
+            f"{', '.join(one.id for one in running)} may still be under way, and nothing else was deployed"
+        )
     if not night:
         yield not_applicable(
             f"none of the {len(found)} deployments on record began in the last {span(bounds.window_s)}"

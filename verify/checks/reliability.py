@@ -13,8 +13,8 @@ from verify.facts import measured
 from verify.facts.alerting import watched
 from verify.facts.availability import WHOLE, available, incidents_of, observed_s, seen_of, unexplained
 from verify.facts.findings import each_image, no_critical_open, young_scan
+from verify.facts.recovery import drills
 from verify.facts.registers import register
-from verify.facts.runs import runs
 from verify.facts.verdicts import clock, judged, percent, span
 from verify.facts.vulnerabilities import vulnerabilities
 
@@ -106,9 +106,10 @@ def alerts_get_a_quick_answer(estate: Any, bounds: Any) -> Iterator[Said]:
 @control("RELIABILITY-03")
 def the_service_comes_back_in_time(service: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """Take the last incident that a critical service had, and the last drill of the environment: both were over within
-    the bound, and the drill is recent and under a seal that holds.
+    the bound, and the drill passed, is recent and under a seal that holds.
 
-    An incident that lasts counts up to now. A service that never had one is proved by the drill alone.
+    A disaster in earnest and the return from it are no drills. An incident that lasts counts up to now. A service that
+    never had one is proved by the drill alone.
     """
     if not service.get("critical"):
         yield not_applicable(f"{service.name} is declared as not critical")
@@ -127,13 +128,17 @@ def the_service_comes_back_in_time(service: Any, estate: Any, bounds: Any) -> It
 
 
 def _last_drill(estate: Any, bounds: Any) -> Iterator[Said]:
-    drills = [pack for pack in runs(estate).drills if pack.ended is not None]
-    yield expect(drills, f"a drill of {estate.name} is on record", observed=len(drills), expected="1 or more")
-    if not drills:
+    found = drills(estate)
+    yield expect(found, f"a drill of {estate.name} is on record", observed=len(found), expected="1 or more")
+    if not found:
         return
-    last = drills[-1]
-    age = estate.now - last.ended
+    last = found[-1]
     yield expect(last.intact, f"the seal of the last drill, {last.name}, holds", observed=list(last.faults))
+    if last.ended is None:
+        yield unknown(f"The last drill, {last.name}, has no end on record.")
+        return
+    age = estate.now - last.ended
+    yield expect(last.passed, f"the last drill, {last.name}, passed", observed=last.verdict, expected="pass")
     yield expect(
         age <= bounds.exercise_max_age_s,
         f"the last drill, {last.name}, is younger than {span(bounds.exercise_max_age_s)}",

@@ -37,7 +37,11 @@ def the_brief_tells_the_state_of_the_estate(estate: Any, bounds: Any) -> Iterato
 
 @control("STANDUP-02")
 def the_brief_lists_what_will_change(estate: Any, bounds: Any) -> Iterator[Said]:
-    """Take the calendar's changes and windows that begin within a day of the brief, and find each one in the brief."""
+    """Take the calendar's changes and windows that begin within a day of the brief, and find each one in the brief.
+
+    Only what was on record then can be in it; a change that is a draft, rejected or cancelled need not be. A window
+    counts from when it was first put on record, so that a later wording takes it out of no brief.
+    """
     said, brief = standup(estate, bounds.due_s)
     yield from said
     if brief.record is None:
@@ -47,9 +51,14 @@ def the_brief_lists_what_will_change(estate: Any, bounds: Any) -> Iterator[Said]
     changes = [
         one
         for one in register(estate, "change")
-        if begin <= one.planned_start < end and one.submitted <= begin and one.state in ("submitted", "approved")
+        if begin <= one.planned_start < end
+        and one.submitted <= begin
+        and one.state not in ("draft", "rejected", "cancelled")
     ]
-    windows = [one for one in register(estate, "window") if begin <= one.start < end and one.at <= begin]
+    # The oldest first, so the last wording of a window stays.
+    known = register(estate, "window")
+    told = {one.id for one in known if one.at <= begin}
+    windows = [one for one in {one.id: one for one in known}.values() if begin <= one.start < end and one.id in told]
     yield from _listed("change", changes, brief.record.deployments, brief.day)
     yield from _listed("window", windows, brief.record.windows, brief.day)
 

@@ -3,7 +3,8 @@
 """Alerts, as checks read them: what Alertmanager holds now, where it sends alerts, and what fired and was answered.
 
 The history comes from Prometheus (a point a minute), the answers from records: acknowledgements, incidents that name
-the alert, and overnight reviews that explain it. A silence is no answer.
+the alert, and overnight reviews that explain it. A silence is no answer, nor is one from before the alert, nor one that
+does not say on which of several hosts.
 
 PRIVATE to the collection: it can change at any time.
 """
@@ -11,14 +12,12 @@ PRIVATE to the collection: it can change at any time.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
-
-import yaml
 
 from verify.engine.estate import Estate
 from verify.engine.evidence import NoEvidence
+from verify.facts.alert_routes import parse_config, routed
 from verify.facts.instants import epoch
 from verify.facts.metrics import Series, metrics
 from verify.facts.records import Record, everything
@@ -28,7 +27,7 @@ __all__ = ["Active", "Alerts", "Answered", "Episode", "Silence", "alerts"]
 SUBJECT = "alertmanager"
 # Clocks, scrapes and minutes lie between when an alert fired and when a person wrote down that it did.
 _TOLERANCE_S = 300.0
-_MATCHER = re.compile(r'^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|!~|!=|=)\s*(?:"((?:[^"\\]|\\.)*)"|(.*?))\s*$', re.DOTALL)
+_CLOCKS_S = 120.0
 _OWN_LABELS = ("__name__", "alertname", "alertstate")
 
 
@@ -124,7 +123,7 @@ class Alerts:
 
     def routes_to(self, labels: Mapping[str, str]) -> list[str]:
         """Return the receivers that an alert with these labels goes to, by Alertmanager's own rules."""
-        return _routed(self.config["route"], labels, inherited="")
+        return routed(self.config["route"], labels, inherited="")
 
     def tells(self, receiver: str) -> bool:
         """Return whether a receiver has any way to tell somebody; one without sends nothing to nobody."""
@@ -164,14 +163,15 @@ class Alerts:
         Raises `NoEvidence` when history or records cannot be read.
         """
         fired = self.episodes(since, until)
-        said = _Answers(self._estate)
+        said = _Answers(self._estate, fired)
         return [said.of(episode) for episode in fired]
 
 
 class _Answers:
     """What records say of alerts."""
 
-    def __init__(self, estate: Estate) -> None:
+    def __init__(self, estate: Estate, fired: Sequence[Episode]) -> None:
+        self._fired = fired
         self.acknowledgements = everything(estate, "alert_acknowledgement")
         self.incidents = everything(estate, "incident")
         self.reviews = [row for review in everything(estate, "overnight_review") for row in review.alerts or ()]
@@ -179,16 +179,48 @@ class _Answers:
     def of(self, episode: Episode) -> Answered:
         """Return what was said of one episode: the acknowledgement first, else the incident, else the review."""
         for one in self.acknowledgements:
-            if one.alert == episode.name and _same(one.labels, episode.labels) and _near(one.fired, episode):
+            if self._is_answer_to(one, episode):
                 who = one.acknowledged_by or (one.by if one.acknowledged else None)
                 return Answered(episode, one.delivered, one.acknowledged, who, one.explanation, one.incident)
         explained = next((row for row in self.reviews if row.alert == episode.name and _near(row.fired, episode)), None)
         why = explained.explanation if explained else None
         for one in self.incidents:
-            if episode.name in (one.alerts or ()) and _overlaps(one, episode):
-                return Answered(episode, None, one.acknowledged, one.acknowledged_by, why or one.title, one.id)
+            if self._holds(one, episode):
+                taken = one.acknowledged if _after(one.acknowledged, episode) else None
+                return Answered(episode, None, taken, one.acknowledged_by, why or one.title, one.id)
         named = explained.incident if explained else None
         return Answered(episode, None, None, None, why, named)
+
+    def _is_answer_to(self, one: Record, episode: Episode) -> bool:
+        def fits(other: Episode) -> bool:
+            return one.alert == other.name and _same(one.labels, other.labels) and _near(one.fired, other)
+
+        return (
+            fits(episode) and self._one_host(fits) and (one.acknowledged is None or _after(one.acknowledged, episode))
+        )
+
+    def _holds(self, incident: Record, episode: Episode) -> bool:
+        """Return whether an alert belongs to an incident: by its name, its time, and its host where it has one."""
+
+        def fits(other: Episode) -> bool:
+            named = not incident.hosts or "host" not in other.labels or other.labels["host"] in incident.hosts
+            return (
+                named
+                and other.name in (incident.alerts or ())
+                and other.name == episode.name
+                and _overlaps(incident, other)
+            )
+
+        return fits(episode) and (bool(incident.hosts) or self._one_host(fits))
+
+    def _one_host(self, fits: Callable[[Episode], bool]) -> bool:
+        """Return whether all that an answer fits fired on one host: an answer that does not say which answers none."""
+        return len({one.labels.get("host") or one.labels.get("instance") for one in self._fired if fits(one)}) == 1
+
+
+def _after(acknowledged: float | None, episode: Episode) -> bool:
+    """Return whether an answer came when the alert had begun to fire, but for the difference of clocks."""
+    return acknowledged is not None and acknowledged >= episode.started - _CLOCKS_S
 
 
 def _same(wanted: Mapping[str, str] | None, labels: Mapping[str, str]) -> bool:
@@ -268,56 +300,3 @@ def _shown(matcher: Mapping[str, Any]) -> str:
     sign = ("=" if matcher.get("isEqual", True) else "!") + ("~" if matcher["isRegex"] else "")
     sign = {"!": "!=", "!~": "!~"}.get(sign, sign)
     return f'{matcher["name"]}{sign}"{matcher["value"]}"'
-
-
-def parse_config(text: str) -> Mapping[str, Any]:
-    """Read the configuration in the fact ``status``; ValueError when it is none."""
-    try:
-        found = yaml.safe_load(json.loads(text)["config"]["original"])
-    except yaml.YAMLError as exc:
-        raise ValueError(f"the configuration is no YAML ({exc})") from exc
-    if not isinstance(found, Mapping) or "route" not in found:
-        raise ValueError("the configuration has no route")
-    return found
-
-
-def _routed(route: Mapping[str, Any], labels: Mapping[str, str], *, inherited: str) -> list[str]:
-    """Return the receivers below a route that matches: the first child that matches, and further ones if it says so.
-
-    Source: Prometheus, Alertmanager configuration, section route.
-    """
-    receiver = str(route.get("receiver") or inherited)
-    found: list[str] = []
-    for child in route.get("routes") or ():
-        if _matches(child, labels):
-            found += _routed(child, labels, inherited=receiver)
-            if not child.get("continue"):
-                break
-    return list(dict.fromkeys(found)) or [receiver]
-
-
-def _matches(route: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    plain = all(labels.get(key, "") == str(value) for key, value in (route.get("match") or {}).items())
-    expressions = all(_fits(value, labels.get(key, "")) for key, value in (route.get("match_re") or {}).items())
-    return plain and expressions and _all_match(route.get("matchers") or (), labels)
-
-
-def _fits(pattern: str, text: str) -> bool:
-    try:
-        return re.fullmatch(pattern, text) is not None
-    except re.error as exc:
-        raise ValueError(f"the expression {pattern!r} cannot be read ({exc})") from exc
-
-
-def _all_match(matchers: Sequence[str], labels: Mapping[str, str]) -> bool:
-    for text in matchers:
-        match = _MATCHER.match(text)
-        if not match:
-            raise ValueError(f"the matcher {text!r} cannot be read")
-        name, sign, quoted, bare = match.groups()
-        value = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else bare
-        said = labels.get(name, "")
-        holds = _fits(value, said) if sign.endswith("~") else said == value
-        if holds is sign.startswith("!"):
-            return False
-    return True

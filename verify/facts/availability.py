@@ -84,7 +84,7 @@ def incidents_of(incidents: Iterable[Record], service: str) -> list[Record]:
 
 def unexplained(estate: Estate, service: Any, *, window_s: float, least_s: float) -> tuple[list[Outage], int]:
     """Return the outages of at least so many seconds that no incident or maintenance window of the service covers, and
-    how many outages of that length there were."""
+    how many outages of that length there were. A window explains nothing from before it was put on record."""
     found = [one for one in outages_of(estate, service, window_s) if one.seconds >= least_s]
     if not found:
         return [], 0
@@ -93,7 +93,7 @@ def unexplained(estate: Estate, service: Any, *, window_s: float, least_s: float
         for incident in incidents_of(everything(estate, "incident"), service.name)
     ]
     spans += [
-        (window.start, window.end)
+        (max(window.start, window.at), window.end)
         for window in everything(estate, "window")
         if window.kind == "maintenance" and (not window.services or service.name in window.services)
     ]

@@ -21,7 +21,7 @@ from verify.facts.instants import epoch, epoch_or_none
 from verify.facts.runs import ACTIVATION, FAILBACK, Pack, runs
 from verify.facts.verdicts import span
 
-__all__ = ["Recovery", "disasters", "done_and_ready", "recoveries", "returns_from"]
+__all__ = ["Recovery", "disasters", "done_and_ready", "drills", "recoveries", "returns_from"]
 
 _BEGUN = ("running", "interrupted", "done", "failed")
 _PEOPLE = ("activate_team", "approve", "notify", "coordinate", "document", "improve")
@@ -79,6 +79,12 @@ def recoveries(estate: Estate, since: float) -> list[Recovery]:
     """
     found = [Recovery(pack, pack.record) for pack in runs(estate).packs if pack.record and pack.scenario != FAILBACK]
     return sorted((one for one in found if one.ended >= since), key=lambda one: one.ended)
+
+
+def drills(estate: Estate) -> list[Pack]:
+    """Return the packs of drills, the oldest first, also those that cannot be read: neither a disaster in earnest nor
+    the return from one rehearses anything."""
+    return [pack for pack in runs(estate).packs if pack.scenario not in (ACTIVATION, FAILBACK)]
 
 
 def disasters(estate: Estate, since: float) -> list[Recovery]:

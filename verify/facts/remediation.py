@@ -36,16 +36,17 @@ def critical_spans(estate: Estate, host: str, scans: Sequence[Record]) -> list[S
     """Return when each critical finding could be mended and when it was; its end is None while a scan still shows it.
 
     It begins with the first scan that names a fixed version, because scanners tell when a vulnerability became known,
-    not when its fix did. It ends with the first scan that does not show it any more, or with the patch run after the
-    last one that does, when that run changed the package; a kernel counts from its reboot. No run patches an image:
-    there only the next scan counts.
+    not when its fix did. It ends with the first scan, of a scanner that showed it, that does not show it any more, or
+    with the patch run after the last one that does, when that run changed the package; a kernel counts from its reboot.
+    No run patches an image: there only the next scan counts.
     """
     patches = [
         patch for patch in everything(estate, "patch") if patch.host == host and patch.result == "ok" and patch.ended
     ]
     spans = []
     for key, seen in sorted(_offered(scans).items()):
-        gone = next((scan.scanned for scan in scans if scan.scanned > seen[-1]), None)
+        witnesses = {scan.scanner.name for scan in scans if scan.scanned in seen}
+        gone = next((one.scanned for one in scans if one.scanned > seen[-1] and one.scanner.name in witnesses), None)
         by_patch = next(_mending(patches, key[1], seen[-1]), None)
         ends = [instant for instant in (gone, by_patch) if instant is not None]
         spans.append(Span(seen[0], min(ends, default=None), f"{key[0]} in {key[1]}"))

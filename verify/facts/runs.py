@@ -51,6 +51,11 @@ class Pack:
         return str(self.record["environment"]) if self.record else None
 
     @property
+    def passed(self) -> bool:
+        """Return whether the drill's own verdict is that it passed, with conditions or without."""
+        return self.verdict in ("pass", "pass_with_conditions")
+
+    @property
     def people(self) -> tuple[str, ...]:
         """Return the names of the people that took part, without stand-ins."""
         rows = (self.record or {}).get("people") or ()

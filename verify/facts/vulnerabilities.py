@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Findings of scanners, as checks read them: the newest scan of each host and image, and since when a finding is known.
 
+Where several scanners look at a target, what any of them found last is open: another one's silence mends nothing.
+
 PRIVATE to the collection: it can change at any time.
 """
 
@@ -16,6 +18,12 @@ __all__ = ["Finding", "Scan", "Vulnerabilities", "vulnerabilities"]
 
 # Scanners whose forms know no critical severity: their silence about it means nothing.
 _WITHOUT_CRITICAL = ("debsecan",)
+_AND = " and "
+_RANKS = ("critical", "high", "medium", "low", "negligible", "none")
+# What a scanner found counts until it was silent for so long while another one looked: then it was given up.
+_GIVEN_UP_S = 30 * 86400.0
+# Scans this close to the newest speak for today.
+_TODAY_S = 26 * 3600.0
 
 
 class Finding(NamedTuple):
@@ -38,7 +46,7 @@ class Finding(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """The newest scan of a host, image or repository."""
+    """The newest scan of a host, image or repository; of several scanners, their newest ones together."""
 
     kind: str
     name: str
@@ -55,7 +63,7 @@ class Scan(NamedTuple):
         """Return whether "nothing critical" means something: the scanner knows the word, and has rated what can be
         mended."""
         unrated = any(one.severity == "unknown" and one.fixable for one in self.findings)
-        return self.scanner not in _WITHOUT_CRITICAL and not unrated
+        return not set(self.scanner.split(_AND)) <= set(_WITHOUT_CRITICAL) and not unrated
 
 
 class Vulnerabilities:
@@ -92,28 +100,47 @@ def vulnerabilities(estate: Estate) -> Vulnerabilities:
 
 
 def _scan(rows: list[Record]) -> Scan:
-    """Return the last of some scans of one target, in order, with what the earlier ones say of its findings."""
-    last = rows[-1]
+    """Return the last scan of one target, of each scanner that is still in use, with what the earlier ones of ``rows``,
+    which are in order, say of its findings."""
     first: dict[tuple[str, str], float] = {}
     for row in rows:
         for finding in row.findings:
             first.setdefault((finding.id, finding.package), row.scanned)
-    findings = tuple(
-        Finding(
-            id=one.id,
-            severity=one.severity,
-            package=one.package,
-            installed=one.installed,
-            fixed_version=one.fixed_version,
-            published=one.published,
-            first_seen=first[one.id, one.package],
-            title=one.title,
-            status=one.status,
-        )
-        for one in last.findings
-    )
-    scanner, target = last.scanner, last.target
+    newest = {str(row.scanner.name): row for row in rows}
+    last = rows[-1]
+    used = {name: row for name, row in newest.items() if last.scanned - row.scanned <= _GIVEN_UP_S}
+    found: dict[tuple[str, str], Finding] = {}
+    for row in used.values():
+        for one in row.findings:
+            finding = _finding(one, first[one.id, one.package])
+            known = found.setdefault((one.id, one.package), finding)
+            if _rank(finding) < _rank(known):
+                found[one.id, one.package] = finding
+    # A scanner of last week does not make up for what one of today cannot rate.
+    today = [newest[name] for name in sorted(used) if last.scanned - newest[name].scanned <= _TODAY_S]
+    built = [row.scanner.database_built for row in today if row.scanner.database_built is not None]
+    looked = [row.packages for row in today if row.packages is not None]
     return Scan(
-        *(target.kind, target.name, scanner.name, scanner.version or "", scanner.database_built, last.scanned),
-        *(last.packages, findings, last.klass),
+        *(last.target.kind, last.target.name, _AND.join(row.scanner.name for row in today)),
+        *(_AND.join(row.scanner.version or "" for row in today), min(built, default=None), last.scanned),
+        *(min(looked, default=None), tuple(found.values()), last.klass),
+    )
+
+
+def _rank(finding: Finding) -> int:
+    """Return how bad a finding is, the worst first; what nobody rated comes last."""
+    return _RANKS.index(finding.severity) if finding.severity in _RANKS else len(_RANKS)
+
+
+def _finding(one: Record, first_seen: float) -> Finding:
+    return Finding(
+        id=one.id,
+        severity=one.severity,
+        package=one.package,
+        installed=one.installed,
+        fixed_version=one.fixed_version,
+        published=one.published,
+        first_seen=first_seen,
+        title=one.title,
+        status=one.status,
     )

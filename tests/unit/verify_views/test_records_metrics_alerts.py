@@ -324,6 +324,26 @@ def test_an_alert_that_began_after_the_last_point_is_an_episode_too() -> None:
     assert [(one.name, round(NOW - one.started), one.ended) for one in found] == [("A", 600, None), ("B", 20, None)]
 
 
+def test_an_answer_is_of_one_host_and_comes_after_the_alert() -> None:
+    world = World()
+    rows = [
+        ({"alertname": "A", "alertstate": "firing", "host": host}, [[NOW - 7140, NOW - 6600, "1"]])
+        for host in ("db1", "db2")
+    ]
+    world.series("alerts_firing", 60, *rows)
+    world.put("prometheus", "alerts", {"alerts": []})
+    no_labels = {"alert": "A", "labels": {}, "fired": at(7190), "acknowledged": at(7100)}
+    early = {**no_labels, "labels": {"host": "db1"}, "acknowledged": at(9000)}
+    world.add("alert_acknowledgement", no_labels, early)
+    incident = {"alerts": ["A"], "impact_start": at(7190), "acknowledged": at(7100), "restored": at(6000)}
+    for hosts, taken in (([], []), (["db1"], ["db1"]), (["db1", "db2"], ["db1", "db2"])):
+        world.add("incident", {**incident, "hosts": hosts})
+        answers = alerts(world.estate).answers(NOW - DAY)
+        assert [one.episode.labels["host"] for one in answers if one.acknowledged is not None] == taken
+    world.add("incident", {**incident, "hosts": ["db1"], "acknowledged": at(9000)})
+    assert [one.acknowledged for one in alerts(world.estate).answers(NOW - DAY)] == [None, None]
+
+
 def test_answers_of_people() -> None:
     world = fired(("A", 7200, 6600), ("B", 5000, 4000), ("C", 3000, 2000), ("D", 1500, 1000), host="db1")
     world.add(

@@ -83,9 +83,17 @@ def outage(ago: float, lasted: float) -> list[Any]:
         ({"impact_start": at(5 * DAY), "restored": None, "services": ["web"]}, None, 0),
         ({"impact_start": at(5 * DAY), "restored": at(5 * DAY - 600), "services": ["mail"]}, None, 1),
         ({"impact_start": at(4 * DAY), "restored": at(4 * DAY - 600), "services": ["web"]}, None, 1),
-        (None, {"kind": "maintenance", "start": at(5 * DAY + 60), "end": at(4 * DAY)}, 0),
-        (None, {"kind": "freeze", "start": at(5 * DAY + 60), "end": at(4 * DAY)}, 1),
-        (None, {"kind": "maintenance", "start": at(5 * DAY + 60), "end": at(4 * DAY), "services": ["mail"]}, 1),
+        (None, {"kind": "maintenance", "start": at(5 * DAY + 60), "end": at(4 * DAY), "at": at(6 * DAY)}, 0),
+        (None, {"kind": "maintenance", "start": at(5 * DAY + 60), "end": at(4 * DAY), "at": at(3 * DAY)}, 1),
+        (None, {"kind": "freeze", "start": at(5 * DAY + 60), "end": at(4 * DAY), "at": at(6 * DAY)}, 1),
+        (
+            None,
+            {
+                **{"kind": "maintenance", "start": at(5 * DAY + 60), "end": at(4 * DAY)},
+                **{"services": ["mail"], "at": at(6 * DAY)},
+            },
+            1,
+        ),
     ],
 )
 def test_an_outage_belongs_to_an_incident_or_a_window(

@@ -48,6 +48,24 @@ def test_the_newest_scan_and_since_when_a_finding_is_known() -> None:
     assert (seen.of_hosts["lb1"], sorted(seen.images), newest.packages) == (None, ["app:1"], 9)
 
 
+def test_what_one_of_two_scanners_found_is_open() -> None:
+    world = World()
+    found = {"severity": "critical"}
+    world.add("vulnerability_scan", scan(7200, found), scan(60, {"severity": "low"}, {"id": "CVE-2"}, scanner="grype"))
+    newest = vulnerabilities(world.estate).newest("host", "db1")
+    assert newest is not None
+    assert {one.id: one.severity for one in newest.findings} == {"CVE-1": "critical", "CVE-2": "high"}
+    assert (newest.scanner, round(NOW - newest.scanned), newest.rated) == ("grype and trivy", 60, True)
+    # The same scanner's next look is what counts, and one that was given up counts no more.
+    world.add("vulnerability_scan", scan(7200, found), scan(60))
+    assert [one.findings for one in (vulnerabilities(world.estate).newest("host", "db1"),) if one] == [()]
+    world.add("vulnerability_scan", scan(40 * DAY, found), scan(60, scanner="grype"))
+    assert [one.findings for one in (vulnerabilities(world.estate).newest("host", "db1"),) if one] == [()]
+    # Yesterday's good scanner does not rate what today's cannot.
+    world.add("vulnerability_scan", scan(2 * DAY), scan(60, scanner="debsecan"))
+    assert [one.rated for one in (vulnerabilities(world.estate).newest("host", "db1"),) if one] == [False]
+
+
 @pytest.mark.parametrize(
     ("scanner", "finding", "rated"),
     [

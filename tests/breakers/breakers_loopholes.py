@@ -1,0 +1,119 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Faults beside good evidence: a better witness, another host, an earlier or a later record must not hide them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from _world import DAY, HOUR, MINUTE, World, breaker
+from breakers_morning import HISTORY, answer, fire
+from breakers_reliability import SCANS, critical, down
+from golden_drills import DRILL, RETURN, change_pack
+from golden_people import BRIEF
+from golden_records import MACHINES, add, alter, at
+
+ANSWERS = dict.fromkeys(("DELIVER-01.alerts", "MORNING-01"), HISTORY)
+
+
+@breaker("INFRA-05", "the drill set itself a target of three hours, and took two and a half")
+def wide_target(world: World) -> None:
+    def change(pack: Any) -> None:
+        pack["record"]["targets"].update(rto_s=3 * HOUR, rpo_s=3600)
+        pack["record"]["achieved"].update(rpo_s=900.0)
+
+    change_pack(world, DRILL, change)
+
+
+@breaker(
+    "RELIABILITY-03",
+    "only the return from a disaster was fast and lately; no drill is on file",
+    also={
+        **{f"DR-{number:02d}": "the drill is its exercise" for number in range(1, 13)},
+        "INFRA-05": "it wants a drill",
+    },
+)
+def only_a_return(world: World) -> None:
+    world.change(
+        MACHINES, "packs", lambda body: body.update(packs=[one for one in body["packs"] if one["name"] == RETURN])
+    )
+
+
+@breaker("RELIABILITY-03", "the newest drill has no end on record", also={"INFRA-05": "it is the drill it reads"})
+def endless_drill(world: World) -> None:
+    change_pack(world, DRILL, lambda pack: pack["record"].update(ended=None))
+
+
+@breaker(
+    "RELIABILITY-05", "a second scanner finds nothing of what the first found critical", also={"MORNING-05": SCANS}
+)
+def second_scanner(world: World) -> None:
+    alter(world, "vulnerability_scan", "scan-host-db2-0", findings=[critical("db2")])
+    later = {"scanner": {"name": "grype", "version": "0.92.0"}, "target": {"kind": "host", "name": "db2"}}
+    add(world, "vulnerability_scan", {**later, "at": at(60), "scanned": at(60), "packages": 412, "findings": []})
+
+
+@breaker("RELIABILITY-02", "an incident on one host answers the same alert of another", also=ANSWERS)
+def incident_of_another_host(world: World) -> None:
+    fire(world, "DiskFullSoon", "warning", 3 * HOUR, 4 * HOUR, host="app1")
+    about = {"title": "A disk filled", "kind": "infrastructure", "priority": "medium", "services": [], "hosts": ["db1"]}
+    times = {"impact_start": at(3 * HOUR), "acknowledged": at(3 * HOUR - 4 * MINUTE), "restored": at(2 * HOUR)}
+    people = {"owner": "operations", "cause_state": "fixed", "lessons": ["It is watched."], "closed": at(HOUR)}
+    add(world, "incident", {"id": "INC-61", **about, **times, **people, "alerts": ["DiskFullSoon"]})
+
+
+@breaker("RELIABILITY-02", "an answer without labels answers the same alert on two hosts", also=ANSWERS)
+def answer_without_labels(world: World) -> None:
+    for host in ("app1", "db2"):
+        fire(world, "DiskFullSoon", "warning", 3 * HOUR, 4 * HOUR, host=host)
+    answer(world, "DiskFullSoon", "warning", 3 * HOUR, 4 * MINUTE)
+
+
+@breaker("RELIABILITY-02", "an alert was answered an hour before it fired", also=ANSWERS)
+def answered_before(world: World) -> None:
+    fire(world, "DiskFullSoon", "warning", 3 * HOUR, 4 * HOUR, host="app1")
+    answer(world, "DiskFullSoon", "warning", 3 * HOUR, -HOUR, host="app1")
+
+
+@breaker("CORE-04.deadman", "the receiver of the alert that always fires tells nobody")
+def silent_receiver(world: World) -> None:
+    def change(body: Any) -> None:
+        whole, _sign, _rest = body["config"]["original"].partition("- name: deadman\n")
+        body["config"]["original"] = f"{whole}- name: deadman\n"
+
+    world.change("alertmanager", "status", change)
+
+
+@breaker(
+    "DELIVER-04", "a deployment has been under way for a week", also={"IAC-02": "no stage before production saw it"}
+)
+def deployment_without_end(world: World) -> None:
+    about = {"service": "web", "version": "9.9.9", "strategy": "rolling", "outcome": "running", "manual_steps": 0}
+    row = {"id": "DEP-X", "at": at(7 * DAY), "by": "operations", **about, "started": at(7 * DAY), "change": "CHG-0"}
+    add(world, "deployment", row, subject=MACHINES)
+
+
+@breaker("STANDUP-02", "the brief leaves out a change that has begun since")
+def change_that_began(world: World) -> None:
+    alter(world, "change", "CHG-0", state="implementing")
+    alter(world, "brief", BRIEF, MACHINES, deployments=["CHG-P0"])
+
+
+@breaker(
+    "STANDUP-02",
+    "the brief leaves out a window that was worded anew since",
+    also={"EOD-04": "both wordings are in the calendar"},
+)
+def window_worded_anew(world: World) -> None:
+    about = {"title": "Patches of the standby", "kind": "maintenance", "hosts": ["db2"], "services": []}
+    times = {"start": at(-12 * HOUR), "end": at(-14 * HOUR), "at": at(60)}
+    add(world, "window", {"id": "WIN-2", **about, **times, "changes": ["CHG-P0"]})
+    alter(world, "brief", BRIEF, MACHINES, windows=["WIN-1"])
+
+
+@breaker("RELIABILITY-01.incidents", "a window that was written after an outage covers it")
+def window_afterwards(world: World) -> None:
+    down(world, 22 * DAY, 9 * MINUTE)
+    about = {"title": "Work on the balancer", "kind": "maintenance", "services": ["web"], "hosts": []}
+    times = {"start": at(22 * DAY + HOUR), "end": at(22 * DAY - HOUR), "at": at(20 * DAY)}
+    add(world, "window", {"id": "WIN-A", **about, **times})
