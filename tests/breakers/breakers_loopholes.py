@@ -117,3 +117,30 @@ def window_afterwards(world: World) -> None:
     about = {"title": "Work on the balancer", "kind": "maintenance", "services": ["web"], "hosts": []}
     times = {"start": at(22 * DAY + HOUR), "end": at(22 * DAY - HOUR), "at": at(20 * DAY)}
     add(world, "window", {"id": "WIN-A", **about, **times})
+
+
+@breaker("MORNING-02.clock", "the clock of a host is two hours ahead")
+def clock_ahead(world: World) -> None:
+    world.set("app1", "clock", {"offset_s": 7200.4, "uncertainty_s": 0.05})
+
+
+@breaker("MORNING-02.clock", "a host answered so late that its clock may be a minute off")
+def clock_unknown(world: World) -> None:
+    world.set("app1", "clock", {"offset_s": 0.4, "uncertainty_s": 60.0})
+
+
+@breaker("MORNING-02.timers", "a host has no timer at all")
+def no_timers(world: World) -> None:
+    world.set("app1", "timers", "")
+
+
+@breaker("MORNING-02.timers", "the timer that backs a host's files up was stopped")
+def stopped_timer(world: World) -> None:
+    blocks = world.body("db1", "timers").split("\n\n")
+    assert any("file-backup.timer" in one for one in blocks)
+    world.set("db1", "timers", "\n\n".join(one for one in blocks if "file-backup.timer" not in one))
+
+
+@breaker("MORNING-02.timers", "a timer should have run two hours ago")
+def overdue_timer(world: World) -> None:
+    world.edit("db1", "timers", "Wed 2026-11-25 22:56:44 UTC", "Wed 2026-11-25 06:20:00 UTC")
