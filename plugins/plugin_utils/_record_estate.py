@@ -89,6 +89,7 @@ SECURITY_ALERT = RecordType(
         ("raised*", INSTANT, "when"),
         ("source*", NAME, "the tool"),
         ("subject", maybe(TEXT), "host, account or image"),
+        ("covers", NAMES, "ids of the vulnerabilities and names of the alerts that it is about"),
         ("owner", maybe(TEXT), "who has it"),
         ("responded", OPEN_INSTANT, "when a person first answered"),
         ("closed", OPEN_INSTANT, "when it was settled"),

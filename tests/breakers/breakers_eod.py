@@ -158,7 +158,7 @@ def ownerless(world: World) -> None:
     add(world, "security_alert", {"id": "SA-21", **about})
 
 
-@breaker("EOD-07", "nobody keeps security alerts on record")
+@breaker("EOD-07", "nobody keeps security alerts on record", also={"EOD-07.register": "it is the same register"})
 def no_register(world: World) -> None:
     drop(world, "security_alert")
 

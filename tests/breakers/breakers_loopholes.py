@@ -8,7 +8,7 @@ from typing import Any
 
 from _world import DAY, HOUR, MINUTE, World, breaker
 from breakers_morning import HISTORY, answer, fire
-from breakers_reliability import SCANS, critical, down
+from breakers_reliability import ENTRY, SCANS, critical, down
 from golden_drills import DRILL, RETURN, change_pack
 from golden_people import BRIEF
 from golden_records import MACHINES, add, alter, at
@@ -45,7 +45,9 @@ def endless_drill(world: World) -> None:
 
 
 @breaker(
-    "RELIABILITY-05", "a second scanner finds nothing of what the first found critical", also={"MORNING-05": SCANS}
+    "RELIABILITY-05",
+    "a second scanner finds nothing of what the first found critical",
+    also={"MORNING-05": SCANS, **ENTRY},
 )
 def second_scanner(world: World) -> None:
     alter(world, "vulnerability_scan", "scan-host-db2-0", findings=[critical("db2")])
@@ -144,3 +146,34 @@ def stopped_timer(world: World) -> None:
 @breaker("MORNING-02.timers", "a timer should have run two hours ago")
 def overdue_timer(world: World) -> None:
     world.edit("db1", "timers", "Wed 2026-11-25 22:56:44 UTC", "Wed 2026-11-25 06:20:00 UTC")
+
+
+def security_alert(world: World, name: str, **labels: str) -> None:
+    """Let Alertmanager hold an alert of security."""
+
+    def change(body: Any) -> None:
+        marks = {"alertname": name, "severity": "warning", "category": "security", **labels}
+        body.append({**body[0], "labels": marks, "fingerprint": "5ec0"})
+
+    world.change("alertmanager", "alerts", change)
+
+
+@breaker("EOD-07.register", "an alert of security fires, and nobody wrote it down")
+def unregistered_alert(world: World) -> None:
+    security_alert(world, "ManyRefusedLogins", host="db1")
+
+
+@breaker(
+    "EOD-07.register",
+    "a critical finding is open, and what the register has of it is closed or about another host",
+    also=dict.fromkeys(("MORNING-05", "RELIABILITY-05"), SCANS),
+)
+def unregistered_finding(world: World) -> None:
+    alter(world, "vulnerability_scan", "scan-host-db2-0", findings=[critical("db2")])
+
+    def change(body: Any) -> None:
+        for row, host in zip(body["records"], ("db1", "db2"), strict=True):
+            row["record"].update(covers=["CVE-2026-999"], subject=host)
+        assert [row["record"].get("closed") is None for row in body["records"]] == [True, False]
+
+    world.change("records", "security_alert", change)

@@ -290,7 +290,11 @@ def blind_scan(world: World) -> None:
     alter(world, "vulnerability_scan", "scan-host-lb1-0", packages=0)
 
 
-@breaker("MORNING-05.images", "an image that runs has a critical finding", also={"RELIABILITY-05.images": SCANS})
+@breaker(
+    "MORNING-05.images",
+    "an image that runs has a critical finding",
+    also={"RELIABILITY-05.images": SCANS, "EOD-07.register": "it is in no entry"},
+)
 def critical_image(world: World) -> None:
     finding = {"id": "CVE-2026-888", "severity": "critical", "package": "openssl", "installed": "3.0.15"}
     alter(world, "vulnerability_scan", f"scan-image-{IMAGE}-0", findings=[{**finding, "fixed_version": None}])

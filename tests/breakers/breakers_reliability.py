@@ -15,6 +15,7 @@ from golden_work import IMAGE
 
 PROBES = "it counts the same probes"
 SCANS = "it reads the same scan"
+ENTRY = {"EOD-07.register": "the register has no entry for it"}
 
 
 def down(world: World, ago: float, lasted: float, *, told: str = "") -> None:
@@ -214,6 +215,7 @@ def critical(target: str, **more: Any) -> dict[str, Any]:
             "OPEX-05.images",
             "CORE-05",
             "CORE-05.images",
+            "EOD-07.register",
         ),
         "it reads scans too",
     ),
@@ -222,7 +224,7 @@ def unreadable_scans(world: World) -> None:
     world.lose("records", "vulnerability_scan", "vulnerability_scan/db1.trivy.json is not JSON, or was cut short.")
 
 
-@breaker("RELIABILITY-05", "a critical finding without a fix is open on a host", also={"MORNING-05": SCANS})
+@breaker("RELIABILITY-05", "a critical finding without a fix is open on a host", also={"MORNING-05": SCANS, **ENTRY})
 def critical_host(world: World) -> None:
     alter(world, "vulnerability_scan", "scan-host-db2-0", findings=[critical("db2")])
 
@@ -235,7 +237,7 @@ def unrated(world: World) -> None:
     alter(world, "vulnerability_scan", "scan-host-db2-0", findings=[found])
 
 
-@breaker("RELIABILITY-05.images", "a critical finding is open in an image", also={"MORNING-05.images": SCANS})
+@breaker("RELIABILITY-05.images", "a critical finding is open in an image", also={"MORNING-05.images": SCANS, **ENTRY})
 def critical_in_image(world: World) -> None:
     alter(world, "vulnerability_scan", f"scan-image-{IMAGE}-0", findings=[critical("image")])
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from verify.engine.control import Said, control, expect, not_applicable
 from verify.facts import plans
+from verify.facts.findings import security_reports
 from verify.facts.registers import register
 from verify.facts.verdicts import span
 
@@ -121,6 +122,29 @@ def security_alerts_have_an_owner_and_an_answer(estate: Any, bounds: Any) -> Ite
         )
     if not open_ones:
         yield not_applicable(f"none of the {len(found)} security alerts on record is open")
+
+
+@control("EOD-07", "register")
+def what_tools_report_is_in_the_register(estate: Any) -> Iterator[Said]:
+    """Take what is critical in the newest scans of hosts and images, and the alerts of security that Alertmanager has,
+    silenced ones too: an entry of the register that is not closed covers each, and is about that host or names none.
+
+    An alert is one of security by a label that says so: ``category``, ``kind`` or ``team`` is ``security``.
+    """
+    entries = [one for one in register(estate, "security_alert") if one.closed is None]
+    reported, looked = security_reports(estate)
+    loose = [
+        f"{one.name} of {one.subject}"
+        for one in reported
+        if not any(one.name in (row.covers or ()) and row.subject in (None, "", one.subject) for row in entries)
+    ]
+    yield expect(looked, f"hosts or images of {estate.name} were scanned", observed=looked, expected="1 or more")
+    yield expect(
+        not loose,
+        f"an open entry of the register covers each of {len(reported)} critical findings and alerts of security",
+        observed=loose,
+        expected=[],
+    )
 
 
 @control("EOD-07", "incidents")

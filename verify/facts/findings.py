@@ -8,14 +8,24 @@ PRIVATE to the collection: it can change at any time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from verify.engine.control import Said, expect, not_applicable, unknown
 from verify.engine.estate import Estate
+from verify.facts.alerts import alerts
 from verify.facts.verdicts import span
 from verify.facts.vulnerabilities import vulnerabilities
 
-__all__ = ["each_image", "images", "no_critical_open", "no_old_high", "young_scan"]
+__all__ = ["Report", "each_image", "images", "no_critical_open", "no_old_high", "security_reports", "young_scan"]
+
+_MARKS = ("category", "kind", "team")
+
+
+class Report(NamedTuple):
+    """What a tool says of security: the id of a finding or the name of an alert, and of which host or image."""
+
+    name: str
+    subject: str
 
 
 def images(estate: Estate) -> dict[str, Any]:
@@ -40,6 +50,25 @@ def each_image(estate: Estate, claim: Callable[[str, Any], Iterator[Said]]) -> I
                 "no image is declared or scanned; name them in verify_images, or say in verify_empty.image why"
             )
         )
+
+
+def security_reports(estate: Estate) -> tuple[list[Report], int]:
+    """Return the critical findings of the newest scans and the alerts of security that are held, and how many hosts and
+    images were scanned.
+
+    Raises `NoEvidence` when scans or alerts cannot be read.
+    """
+    scans = {**vulnerabilities(estate).of_hosts, **images(estate)}
+    found = {
+        Report(one.id, name)
+        for name, scan in scans.items()
+        for one in (scan.findings if scan else ())
+        if one.severity == "critical"
+    }
+    for alert in alerts(estate).held:
+        if any(alert.labels.get(mark) == "security" for mark in _MARKS):
+            found.add(Report(alert.name, alert.labels.get("host") or estate.name))
+    return sorted(found), sum(scan is not None for scan in scans.values())
 
 
 def young_scan(name: str, scan: Any, *, now: float, max_age_s: float) -> Iterator[Said]:
