@@ -68,7 +68,7 @@ def handshakes(ports: Iterable[Mapping[str, Any]], names: Collection[str] | None
         try:
             if _is_tls(row) and (names is None or _hosts_of(row, names) & set(names)):
                 port = int(row["port"])
-                found.setdefault(port, _handshake(port, row.get("starttls", "")))
+                found.setdefault(port, _handshake(port, row))
         except (AttributeError, KeyError, TypeError, ValueError) as exc:
             raise OpsError(f"verify_ports has the row {row!r}; it has to be a mapping with a port number.") from exc
     return [fact for today in found.values() for fact in (today, _of_the_past(today))]
@@ -84,13 +84,16 @@ def _hosts_of(row: Mapping[str, Any], everyone: Collection[str]) -> set[str]:
     return {hosts} if isinstance(hosts, str) else set(hosts)
 
 
-def _handshake(port: int, begin: str) -> HostFact:
+def _handshake(port: int, row: Mapping[str, Any]) -> HostFact:
+    begin, name, authority = (str(row.get(key, "")) for key in ("starttls", "name", "authority"))
     return HostFact(
         f"tls_{port}",
         f"what port {port} agrees to, and the certificate that it shows",
         argv=(
             *("/usr/bin/openssl", "s_client", "-connect", f"127.0.0.1:{port}"),
             *(("-starttls", begin) if begin in STARTTLS else ()),
+            *(("-CAfile", authority) if authority else ()),
+            *(("-servername", name, "-verify_hostname", name) if name else ()),
         ),
         accepts=(0, 1),
     )

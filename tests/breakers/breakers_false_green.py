@@ -146,7 +146,11 @@ def strange_severity(world: World) -> None:
     world.change("prometheus", "query:alerts_firing", change)
 
 
-@breaker("INFRA-07", "another program listens on the port of a declared one, at another address")
+@breaker(
+    "INFRA-07",
+    "another program listens on the port of a declared one, at another address",
+    also={"SECURITY-02.plain": "what is declared as ssh is sshd alone"},
+)
 def second_listener(world: World) -> None:
     line = 'tcp   LISTEN 0      1         192.0.2.99:22           0.0.0.0:*    users:(("nc",pid=999,fd=3))\n'
     world.set("app1", "sockets", world.body("app1", "sockets") + line)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from _world import DAY, HOUR, MINUTE, World, breaker
@@ -177,3 +178,27 @@ def unregistered_finding(world: World) -> None:
         assert [row["record"].get("closed") is None for row in body["records"]] == [True, False]
 
     world.change("records", "security_alert", change)
+
+
+def port_443(world: World, verdict: str) -> None:
+    """Declare by which name and authority clients of the balancer come, and let openssl say what it makes of them."""
+    (row,) = [one for one in world.variables["verify_ports"] if one["port"] == 443]
+    row.update(name="web.example.org", authority="/etc/ssl/certs/ca.pem")
+    text = world.body("lb1", "tls_443")
+    world.set("lb1", "tls_443", re.sub(r"Verify return code: .*", f"Verify return code: {verdict}", text))
+
+
+@breaker("SECURITY-02.protocols", "the certificate of the balancer is of an authority that clients do not trust")
+def untrusted(world: World) -> None:
+    port_443(world, "20 (unable to get local issuer certificate)")
+
+
+@breaker("SECURITY-02.protocols", "the certificate of the balancer bears another name")
+def another_name(world: World) -> None:
+    port_443(world, "62 (hostname mismatch)")
+
+
+@breaker("SECURITY-02.plain", "a program of its own is declared as protected by ssh")
+def ssh_by_name_only(world: World) -> None:
+    (row,) = [one for one in world.variables["verify_ports"] if one["port"] == 8000]
+    row["encrypted"] = "ssh"

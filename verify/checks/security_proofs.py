@@ -39,7 +39,9 @@ def no_weak_protocol_is_spoken(host: Any, estate: Any, bounds: Any) -> Iterator[
     """Begin TLS with each port that is declared for it, once as a client of today and once as one that knows nothing
     newer than TLS 1.1; the second has to be turned down. And read sshd's own settings for weak methods.
 
-    The handshakes are made on the host itself, so they see what the program does and not what a file says.
+    The handshakes are made on the host itself, so they see what the program does and not what a file says. Where the
+    line of a port declares the ``name`` that clients use or the ``authority`` that they trust, the certificate has
+    to be good for them; without either only its dates, key and signature are judged.
     """
     for keyword, weak in _SSH_OF_THE_PAST.items():
         value = host.sshd.get(keyword, "")
@@ -49,12 +51,13 @@ def no_weak_protocol_is_spoken(host: Any, estate: Any, bounds: Any) -> Iterator[
         )
     for port in encryption.tls_ports(estate, host):
         yield from encryption.tls_port(host, port, bounds)
+    yield from encryption.trusted_ports(estate, host)
 
 
 @control("SECURITY-02", "plain")
 def nothing_is_spoken_in_the_clear(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """Take each port on which the host listens beyond its loopback, and what ``verify_ports`` says protects it: TLS or
-    ssh, not nothing. Of a port that is not declared nobody knows."""
+    ssh, not nothing; only sshd itself speaks ssh. Of a port that is not declared nobody knows."""
     declared = doors.ports(estate, host)
     found = doors.listeners(host)
     rows = {f"{one.port}/{one.protocol}": doors.row_of(declared, one.protocol, one.port) for one in found}
@@ -65,6 +68,8 @@ def nothing_is_spoken_in_the_clear(host: Any, estate: Any, bounds: Any) -> Itera
         observed=plain,
         expected=bounds.plain_max_count,
     )
+    others = encryption.not_sshd(host, declared)
+    yield expect(not others, f"each port of {host.name} that is declared as ssh is held by sshd", observed=others)
     strange = sorted(port for port, row in rows.items() if row is None)
     if strange:
         yield unknown(f"What protects {', '.join(strange)} of {host.name} is not declared.", observed=strange)

@@ -39,6 +39,8 @@ def _lines(required: str, **properties: Any) -> dict[str, Any]:
 _PORTS = _lines(
     "port encrypted why",
     port=_PORT,
+    name={"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9.-]*$"},
+    authority={"type": "string", "pattern": "^/[A-Za-z0-9._/-]+$"},
     protocol={"enum": ["tcp", "udp"]},
     process=_TEXT,
     hosts=_HOSTS,

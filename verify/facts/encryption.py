@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from verify.engine.control import Said, expect, unknown
-from verify.facts.doors import ports
+from verify.facts.doors import listeners, ports, row_of
 from verify.facts.host_certificates import Certificate
 from verify.facts.host_tls import Handshake, handshake
 from verify.facts.verdicts import span
 
-__all__ = ["plain_file_systems", "sound_certificate", "tls_port", "tls_ports"]
+__all__ = ["not_sshd", "plain_file_systems", "sound_certificate", "tls_port", "tls_ports", "trusted_ports"]
 
 _WEAK_HASHES = ("md5", "sha1")
 _LEAST_BITS = {"rsa": 2048, "dsa": 1 << 30, "ec": 224}
@@ -48,7 +48,10 @@ def tls_ports(estate: Any, host: Any) -> list[int]:
 
 
 def tls_port(host: Any, port: int, bounds: Any) -> Iterator[Said]:
-    """Claim that a port agrees to nothing older than TLS 1.2, and shows a certificate that is valid for long enough."""
+    """Claim that a port agrees to nothing older than TLS 1.2, and shows a certificate that is valid for long enough.
+
+    Where the port's line declares its ``name`` or ``authority``, openssl has to find the certificate good for them.
+    """
     today: Handshake = host.read(f"tls_{port}", handshake)
     yield expect(
         today.agreed in _MODERN,
@@ -70,6 +73,35 @@ def tls_port(host: Any, port: int, bounds: Any) -> Iterator[Said]:
             observed=left,
             expected=bounds.validity_min_s,
         )
+
+
+def trusted_ports(estate: Any, host: Any) -> Iterator[Said]:
+    """Claim of each TLS port whose line declares a name or an authority that its certificate is good for them."""
+    open_ = set(tls_ports(estate, host))
+    for row in ports(estate, host):
+        if row["port"] in open_ and row["encrypted"] == "tls" and ("name" in row or "authority" in row):
+            shown: Handshake = host.read(f"tls_{row['port']}", handshake)
+            good = f"is good for {row.get('name', 'any name')} by {row.get('authority', 'the authorities of the host')}"
+            yield expect(
+                shown.trusted,
+                f"the certificate on port {row['port']} of {host.name} {good}",
+                observed=shown.verdict,
+                expected="ok",
+            )
+
+
+def not_sshd(host: Any, declared: Any) -> list[str]:
+    """Return the ports that are declared as protected by ssh and on which something else than sshd listens.
+
+    A socket that systemd holds for sshd is sshd's own when sshd's settings name its port.
+    """
+    own = {int(port) for port in host.sshd.get("port", "22").split()}
+    return [
+        f"{one.process or 'a program'} on {one.port}/{one.protocol}"
+        for one in listeners(host)
+        if (row_of(declared, one.protocol, one.port) or {}).get("encrypted") == "ssh"
+        and not (one.process == "sshd" or (one.process in (None, "", "systemd") and one.port in own))
+    ]
 
 
 def plain_file_systems(host: Any) -> list[str]:

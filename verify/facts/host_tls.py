@@ -16,6 +16,7 @@ __all__ = ["Handshake", "handshake"]
 
 _READ = re.compile(r"SSL handshake has read (\d+) bytes and written (\d+) bytes")
 _AGREED = re.compile(r"^New, (\S+), Cipher is (\S+)$", re.MULTILINE)
+_VERDICT = re.compile(r"^\s*Verify return code: (\d+) \((.*)\)$", re.MULTILINE)
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----\n.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -23,7 +24,8 @@ _PEM = re.compile(r"-----BEGIN CERTIFICATE-----\n.*?-----END CERTIFICATE-----", 
 class Handshake:
     """One attempt: whether something was offered, whether the port answered it, what both agreed to, and who it is.
 
-    ``agreed`` is the protocol (``TLSv1.3``), empty when the port refused all that was offered.
+    ``agreed`` is the protocol (``TLSv1.3``), empty when the port refused all that was offered. ``trusted`` is what
+    openssl made of the certificate by the authorities and the name that it was given, ``verdict`` its words for that.
     """
 
     offered: bool
@@ -31,6 +33,8 @@ class Handshake:
     agreed: str
     cipher: str
     certificate: Certificate | None
+    trusted: bool
+    verdict: str
 
     @property
     def refused(self) -> bool:
@@ -54,4 +58,7 @@ def handshake(text: str) -> Handshake:
     block = _PEM.search(text)
     shown = certificates(f"/port\n{block[0]}")[0] if block else None
     none = cipher == "(NONE)"
-    return Handshake(written > 0, read > 0, "" if none else protocol, "" if none else cipher, shown)
+    told = _VERDICT.search(text)
+    code, verdict = told.groups() if told else ("", "said nothing")
+    agreed_on = ("", "") if none else (protocol, cipher)
+    return Handshake(written > 0, read > 0, *agreed_on, shown, code == "0", verdict)
