@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_fields import (
     DAY,
+    FLAG,
     INSTANT,
     LEVEL,
     LINES,
@@ -47,6 +48,7 @@ INCIDENT = RecordType(
         ("title*", NAME, "what happened, in one line"),
         ("priority*", one_of(*SEVERITIES), "how bad it is"),
         ("kind*", one_of("infrastructure", "application", "security", "data", "third_party"), "what failed"),
+        ("disaster", FLAG, "whether it needed the plan for disasters; its sealed record has to be there then"),
         ("services", NAMES, "services that clients missed"),
         ("hosts", NAMES, "hosts that were part of it"),
         ("impact_start*", INSTANT, "when clients began to feel it"),

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from _world import DAY, HOUR, MINUTE, World, breaker
-from breakers_morning import HISTORY, answer, fire
+from breakers_morning import HISTORY, answer, fire, sample
 from breakers_reliability import ENTRY, SCANS, critical, down
 from golden_drills import DRILL, RETURN, change_pack
 from golden_people import BRIEF
@@ -202,3 +202,18 @@ def another_name(world: World) -> None:
 def ssh_by_name_only(world: World) -> None:
     (row,) = [one for one in world.variables["verify_ports"] if one["port"] == 8000]
     row["encrypted"] = "ssh"
+
+
+@breaker("DR-01.events", "an incident is marked as a disaster, and no activation is on record for it")
+def disaster_without_a_record(world: World) -> None:
+    alter(world, "incident", "INC-41", disaster=True)
+
+
+@breaker(
+    "INFRA-01",
+    "a pool has stood at its largest size for six of the seven days",
+    also=dict.fromkeys(("EFFICIENCY-02", "MORNING-06"), "they want a month of history of each host"),
+)
+def pinned_pool(world: World) -> None:
+    next(one for one in world.variables["verify_pools"] if one["name"] == "database")["size"] = {"min": 1, "max": 2}
+    sample(world, "history_s", 6 * DAY, host="db2")

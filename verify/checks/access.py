@@ -24,8 +24,9 @@ _NOT_APPROVED = ("draft", "submitted", "rejected", "cancelled")
 
 @control("ACCESS-01")
 def verification_cannot_write(host: Any, bounds: Any) -> Iterator[Said]:
-    """Let the account that verifies look for anything below /etc, /usr, /opt, /srv, /boot and /var/lib that it could
-    write to, and ask sudo for a command that is not on its list: nothing is found, and sudo refuses.
+    """Let the account that verifies look for anything that it could write to in /boot, /etc, /opt, /root, /srv, /usr,
+    /var/lib and /var/backups and in the directories right below them, and ask sudo for a command that is not on its
+    list: nothing is found, and sudo refuses. What lies deeper is not looked at.
 
     sudo refuses also whoever has a password and did not give it; so its rules are read too, and give the account
     nothing but the questions of verification.

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from verify.engine.control import Said, control, expect
+from verify.engine.control import Said, control, expect, not_applicable
 from verify.facts.documents import reviewed, runbooks
 from verify.facts.metrics import metrics
 from verify.facts.records import everything
-from verify.facts.recovery import Recovery, done_and_ready, returns_from
+from verify.facts.recovery import Recovery, disasters, done_and_ready, returns_from
+from verify.facts.registers import register
 from verify.facts.verdicts import percent, span
 
 DAY = 86400.0
@@ -26,6 +27,24 @@ def the_loss_is_measured(estate: Any, bounds: Any) -> Iterator[Said]:
     and a span of time.
     """
     yield from done_and_ready(estate, bounds, "DR-01", drill=_loss_is_stated)
+
+
+@control("DR-01", "events")
+def each_disaster_has_its_record(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Take the incidents of the last 90 days that are marked as a disaster (``disaster``): the sealed record of an
+    activation overlaps each of them, so that the lines of the plan have something to be judged by."""
+    since = estate.now - bounds.exercise_max_age_s
+    found = register(estate, "incident")
+    marked = [one for one in found if one.disaster and (one.restored is None or one.restored >= since)]
+    known = disasters(estate, since) if marked else []
+    for one in marked:
+        over = estate.now if one.restored is None else one.restored
+        own = [row.pack.name for row in known if (row.pack.started or 0.0) <= over and row.ended >= one.impact_start]
+        yield expect(own, f"an activation is on record for the disaster {one.id} ({one.title})", observed=own)
+    if not marked:
+        yield not_applicable(
+            f"none of the {len(found)} incidents on record is marked as a disaster of the last quarter"
+        )
 
 
 def _loss_is_stated(one: Recovery) -> Iterator[Said]:

@@ -60,8 +60,11 @@ def the_default_branch_is_protected(repository: Any, estate: Any, bounds: Any) -
 
 @control("IAC-01", "commits")
 def every_commit_is_attributable(repository: Any, estate: Any, bounds: Any) -> Iterator[Said]:
-    """Read the commits of the window on the default branch: each carries a signature that holds, or comes from an
-    address that the environment knows; none carries a signature that does not hold."""
+    """Read the commits of the window on the default branch: each carries a signature that holds, or bears an address
+    that the environment knows; none carries a signature that does not hold.
+
+    The address of a commit without a signature is its author's own word: git lets everybody write any.
+    """
     if repository.get("kind") != "infrastructure":
         yield from _other(repository)
         return
@@ -73,11 +76,13 @@ def every_commit_is_attributable(repository: Any, estate: Any, bounds: Any) -> I
         for one in commits
         if one.signature not in _GOOD and one.signature not in _BAD and one.email.lower() not in known
     ]
+    words = sum(one.signature not in _GOOD and one.signature not in _BAD for one in commits) - len(loose)
     yield expect(repository.head, f"{repository.name} has a commit on its branch", observed=repository.head)
     yield expect(not false, f"every signature among {len(commits)} commits of {repository.name} holds", observed=false)
     yield expect(
         len(loose) <= bounds.unattributed_max_count,
-        f"each of {len(commits)} commits of {repository.name} within {span(bounds.window_s)} is somebody's",
+        f"each of {len(commits)} commits of {repository.name} within {span(bounds.window_s)} is somebody's"
+        + (f", {words} of them by the author's own word, without a signature" if words else ""),
         observed=loose,
         expected=bounds.unattributed_max_count,
     )
@@ -190,7 +195,11 @@ def _passed(one: Any, before: list[Any]) -> bool:
 
 @control("IAC-03")
 def code_explains_itself(repository: Any, bounds: Any) -> Iterator[Said]:
-    """Go through the roles and Terraform modules of the repository: each has a README."""
+    """Go through the roles and Terraform modules of the repository: each has a README.
+
+    A template belongs to its role or module and is explained there. Modules of Ansible carry their documentation in
+    themselves; that it can be read is what the building of the pages shows.
+    """
     if repository.get("kind") != "infrastructure":
         yield from _other(repository)
         return

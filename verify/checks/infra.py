@@ -23,8 +23,8 @@ def the_pool_can_grow(pool: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """Read the least and the largest size that the inventory declares for the pool, and count its hosts that Prometheus
     sees answering.
 
-    A pool that is at its largest size now was so for the whole window only if each of its hosts has samples from
-    before the window; one that joined later shows that there was room. Too short a history decides nothing.
+    A pool that is at its largest size now has been so since its youngest host joined, by that host's first sample: that
+    may be a day. Where Prometheus itself remembers less than the window, a host that looks young proves no growth.
     """
     size = pool.get("size") or {}
     declared = isinstance(size.get("min"), int) and isinstance(size.get("max"), int) and 0 < size["min"] <= size["max"]
@@ -43,13 +43,12 @@ def the_pool_can_grow(pool: Any, estate: Any, bounds: Any) -> Iterator[Said]:
         yield expect(True, f"the pool {pool.name} has room to grow", observed=observed)
         return
     youngest = min(seen.host("history_s", one) for one in hosts)
-    if youngest < bounds.window_s and _prometheus_saw(seen, bounds.window_s):
-        yield expect(True, f"the pool {pool.name} grew to its largest size within {span(bounds.window_s)}")
-    elif youngest < bounds.window_s:
+    if youngest <= bounds.pinned_max_s and not _prometheus_saw(seen, bounds.window_s):
         yield unknown(f"The pool {pool.name} is at its largest size, and samples reach back {span(youngest)} only.")
     else:
-        told = f"the pool {pool.name} was below its largest size at some time in {span(bounds.window_s)}"
-        yield expect(False, told, observed=observed, expected=f"fewer than {size['max']} hosts")
+        told = f"the pool {pool.name} has stood at its largest size for no more than {span(bounds.pinned_max_s)}"
+        pinned = {**observed, "seconds": youngest}
+        yield expect(youngest <= bounds.pinned_max_s, told, observed=pinned, expected=f"fewer than {size['max']} hosts")
 
 
 def _prometheus_saw(seen: Any, window_s: float) -> bool:
