@@ -14,7 +14,7 @@ from verify.facts.costs import costs
 from verify.facts.metrics import metrics
 from verify.facts.patching import no_old_process, no_overdue_reboot, no_overdue_update, searched
 from verify.facts.pools import members
-from verify.facts.recovery import drills
+from verify.facts.runs import runs
 from verify.facts.verdicts import judged, span
 
 
@@ -158,7 +158,7 @@ def recovery_was_rehearsed(estate: Any, bounds: Any) -> Iterator[Said]:
     A drill that failed after one that passed counts, because it is what is known of today. So does a drill that was
     changed since it was sealed; and none may hide how it ended behind a record that cannot be read.
     """
-    packs = drills(estate)
+    packs = runs(estate).drills
     yield expect(packs, f"a drill of {estate.name} is on file", observed=len(packs), expected="1 or more")
     if not packs:
         return

@@ -13,8 +13,8 @@ from verify.facts import measured
 from verify.facts.alerting import watched
 from verify.facts.availability import WHOLE, available, incidents_of, observed_s, seen_of, unexplained
 from verify.facts.findings import each_image, no_critical_open, young_scan
-from verify.facts.recovery import drills
 from verify.facts.registers import register
+from verify.facts.runs import runs
 from verify.facts.verdicts import clock, judged, percent, span
 from verify.facts.vulnerabilities import vulnerabilities
 
@@ -128,7 +128,7 @@ def the_service_comes_back_in_time(service: Any, estate: Any, bounds: Any) -> It
 
 
 def _last_drill(estate: Any, bounds: Any) -> Iterator[Said]:
-    found = drills(estate)
+    found = runs(estate).drills
     yield expect(found, f"a drill of {estate.name} is on record", observed=len(found), expected="1 or more")
     if not found:
         return

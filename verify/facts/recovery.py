@@ -81,12 +81,6 @@ def recoveries(estate: Estate, since: float) -> list[Recovery]:
     return sorted((one for one in found if one.ended >= since), key=lambda one: one.ended)
 
 
-def drills(estate: Estate) -> list[Pack]:
-    """Return the packs of drills, the oldest first, also those that cannot be read: neither a disaster in earnest nor
-    the return from one rehearses anything."""
-    return [pack for pack in runs(estate).packs if pack.scenario not in (ACTIVATION, FAILBACK)]
-
-
 def disasters(estate: Estate, since: float) -> list[Recovery]:
     """Return the disasters in earnest that ended after an instant."""
     return [one for one in recoveries(estate, since) if one.in_earnest]
