@@ -21,7 +21,7 @@ from verify.facts.instants import epoch, epoch_or_none
 from verify.facts.runs import ACTIVATION, FAILBACK, Pack, runs
 from verify.facts.verdicts import span
 
-__all__ = ["Recovery", "disasters", "done_and_ready", "drills", "recoveries", "returns_from"]
+__all__ = ["Recovery", "disasters", "done_and_ready", "recoveries", "returns_from"]
 
 _BEGUN = ("running", "interrupted", "done", "failed")
 _PEOPLE = ("activate_team", "approve", "notify", "coordinate", "document", "improve")
