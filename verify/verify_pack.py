@@ -14,7 +14,11 @@ Checks, and names what differs:
   - the signature of MANIFEST. Give --allowed-signers from a place you trust: a list that lies in the pack was put
     there by whoever made the pack. Likewise run your own copy of this script.
 
-Exit codes: 0 intact, 12 broken, 2 it could not be checked (wrong usage, no pack, no ssh-keygen).
+A pack of an environment without a signing key has a manifest and no signature. Its files can be checked, and that is
+said; who made it cannot. With --allowed-signers such a pack is broken: one of these had to sign.
+
+Exit codes: 0 intact, 10 all fits but a pack is not signed, 12 broken, 2 it could not be checked (wrong usage, no pack,
+no ssh-keygen).
 A seal is tamper-evident, not tamper-proof: the holder of the signing key can make another one, and the removal of
 the newest packs of a chain leaves no mark in the ones before them.
 """
@@ -33,9 +37,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-OK, USAGE, BROKEN = 0, 2, 12
+OK, USAGE, UNPROVED, BROKEN = 0, 2, 10, 12
 NAMESPACE = "ccobservatory.ops"
 TITLE = "# ccobservatory.ops manifest 1"
+UNSIGNED = "none"
 FACTS = ("id", "environment", "sealed", "journal", "previous", "signer")
 OUTSIDE = ("MANIFEST", "MANIFEST.sig")
 GENESIS = "0" * 64
@@ -245,6 +250,10 @@ class Pack:
         """Check the signature of MANIFEST with ssh-keygen; return the command, for people to repeat it."""
         signer = self.facts.get("signer", "")
         own = self.folder / "allowed_signers"
+        if signer == UNSIGNED and not (allowed_signers or own.exists() or (self.folder / "MANIFEST.sig").exists()):
+            told = "its files are not as they were, and" if self.faults else "its files fit its manifest, but"
+            self.fault("unsigned", "MANIFEST", f"Nobody signed this pack: {told} who made it is not proved.")
+            return ""
         signers = allowed_signers or own
         if allowed_signers and not signers.is_file():
             raise CannotCheck(f"There is no allowed signers file at {signers}; give one with --allowed-signers.")
@@ -406,6 +415,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     faults += [{"pack": fault["subject"], **fault} for fault in extra]
     return {
         "intact": not faults,
+        "unsigned": bool(faults) and all(fault["code"] == "unsigned" for fault in faults),
         "packs": [{"pack": pack.folder.name, "files": len(pack.files), "notes": pack.notes} for pack in seen],
         "faults": faults,
         "command": commands[0],
@@ -416,7 +426,10 @@ def tell(report: dict[str, Any]) -> None:
     """Print the report for people."""
     for entry in report["packs"]:
         wrong = [fault for fault in report["faults"] if fault["pack"] == entry["pack"]]
-        print(f"{'BROKEN' if wrong else 'INTACT'}  {entry['pack']}  ({entry['files']} files)")
+        unsigned = wrong and all(fault["code"] == "unsigned" for fault in wrong)
+        print(
+            f"{'UNSIGNED' if unsigned else 'BROKEN' if wrong else 'INTACT'}  {entry['pack']}  ({entry['files']} files)"
+        )
         for fault in wrong:
             print(f"        {fault['code']}: {fault['text']}")
         for note in entry["notes"]:
@@ -454,7 +467,7 @@ def main(argv: list[str] | None = None) -> int:
         print(json.dumps(report, indent=2, ensure_ascii=True))
     else:
         tell(report)
-    return OK if report["intact"] else BROKEN
+    return OK if report["intact"] else UNPROVED if report["unsigned"] else BROKEN
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@
     # signer: seal@staging
     <sha256>  drill.html
 
-A seal is tamper-evident, not tamper-proof: who holds the key can make another one.
+A seal is tamper-evident, not tamper-proof: who holds the key can make another one. Without a key there is a manifest
+alone, whose signer is `UNSIGNED`: it finds what was damaged, and proves nothing about who made it.
 
 PRIVATE to the collection: it can change at any time.
 """
@@ -28,10 +29,11 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical impor
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._sshsig import sign
 
-__all__ = ["MANIFEST", "SIGNATURE", "files_of", "manifest_text", "newest_seal", "read_facts", "seal"]
+__all__ = ["MANIFEST", "SIGNATURE", "UNSIGNED", "files_of", "manifest_text", "newest_seal", "read_facts", "seal"]
 
 MANIFEST = "MANIFEST"
 SIGNATURE = "MANIFEST.sig"
+UNSIGNED = "none"
 _TITLE = "# ccobservatory.ops manifest 1"
 _FACTS = ("id", "environment", "sealed", "journal", "previous", "signer")
 
@@ -68,14 +70,16 @@ def manifest_text(folder: Path, facts: Mapping[str, str]) -> bytes:
     return ("\n".join(lines) + "\n").encode("utf-8")
 
 
-def seal(folder: Path, facts: Mapping[str, str], *, key: Path) -> str:
+def seal(folder: Path, facts: Mapping[str, str], *, key: Path | None) -> str:
     """Write and sign the manifest of a pack; return the SHA-256 of the manifest.
 
-    The manifest appears last, and only with its signature beside it: a pack is sealed or it is not.
-    Raises `OpsError` when the pack is sealed already, or cannot be signed.
+    The manifest appears last, and only with its signature beside it: a pack is sealed or it is not. Without a key the
+    fact signer has to be `UNSIGNED`. Raises `OpsError` when the pack is sealed already, or cannot be signed.
     """
     if (folder / MANIFEST).exists():
         raise OpsError(f"{folder} is sealed already; a sealed pack is never written again.")
+    if (key is None) != (facts["signer"] == UNSIGNED):
+        raise OpsError(f"The manifest of {folder} names the signer {facts['signer']}; without a key it is {UNSIGNED}.")
     for left in (f".{MANIFEST}", f".{SIGNATURE}", SIGNATURE):
         (folder / left).unlink(missing_ok=True)
     text = manifest_text(folder, facts)
@@ -84,7 +88,8 @@ def seal(folder: Path, facts: Mapping[str, str], *, key: Path) -> str:
         handle.write(text)
         handle.flush()
         os.fsync(handle.fileno())
-    sign(fresh, key=key).replace(folder / SIGNATURE)
+    if key is not None:
+        sign(fresh, key=key).replace(folder / SIGNATURE)
     fresh.replace(folder / MANIFEST)
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -75,7 +75,10 @@ def test_the_installed_collection_runs_the_same_play_by_name(installed: Path, ho
     run("ansible-playbook", f"ccobservatory.ops.{name}", "-i", ESTATE, "--syntax-check", cwd=installed, home=home)
 
 
-EMPTY = """all: {hosts: {web1: {ansible_connection: local}}, vars: {ops_environment: small, verify_hosts: web1}}"""
+EMPTY = """all:
+  hosts: {web1: {ansible_connection: local}}
+  vars: {ops_environment: small, ops_protected: false, verify_hosts: web1}
+"""
 
 
 @pytest.mark.parametrize("where", ["clone", "installed"])

@@ -62,6 +62,7 @@ def begin(
         "expected": expected(matrix),
         "owners": dict(environment.variables.get("verify_owners") or {}),
         "signer": str(environment.variables.get("verify_signing_principal") or ""),
+        "signed": bool(environment.variables.get("verify_signing_key")),
         "replay_of": options.replay.name if options.replay else "",
         "evidence_of": "",
     }

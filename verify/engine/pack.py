@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _sshsig, _utc
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from ansible_collections.ccobservatory.ops.plugins.module_utils._seal import MANIFEST, newest_seal, seal
+from ansible_collections.ccobservatory.ops.plugins.module_utils._seal import MANIFEST, UNSIGNED, newest_seal, seal
 from verify import report
 from verify.engine import attestations, changes, replay, store, waivers
 from verify.engine.catalogue import Catalogue
@@ -29,14 +29,14 @@ from verify.engine.results import Results, read_results
 from verify.report import notices
 from verify.report.data import item_row, read_pack
 
-__all__ = ["Finished", "check_settings", "finish_abandoned", "newest", "write_begin"]
+__all__ = ["Finished", "check_key", "check_settings", "finish_abandoned", "newest", "write_begin"]
 
 RUN, CATALOGUE, RESULTS = "run.json", "catalogue.json", "results.jsonl"
 _VERIFIER = Path(__file__).resolve().parents[1] / "verify_pack.py"
 
 
 def check_settings(environment: Environment) -> None:
-    """Raise `OpsError` when the environment names a key that cannot sign, or a way of telling people that is none."""
+    """Raise `OpsError` for settings that cannot work: a key that cannot sign, a way of telling people that is none."""
     notices.check_settings(environment.variables.get("verify_notices") or {})
     key, signers = _signing(environment)
     if key is None:
@@ -46,6 +46,15 @@ def check_settings(environment: Environment) -> None:
     if signers is None or not signers.is_file():
         raise OpsError(f"verify_allowed_signers: there is no list of allowed signers at {signers}.")
     _sshsig.fingerprint(key)
+
+
+def check_key(environment: Environment) -> None:
+    """Raise `OpsError` for a protected environment without a key: nobody could tell who made its packs."""
+    if _signing(environment)[0] is None and environment.variables.get("ops_protected", True) is not False:
+        raise OpsError(
+            f"verify_signing_key is not set, and {environment.name} is protected: name the key that seals its runs, or "
+            "set ops_protected to false where nobody is served."
+        )
 
 
 def newest(base: Path, environment: Environment, *, env: str) -> tuple[Path, str]:
@@ -88,7 +97,7 @@ def write_begin(folder: Path, header: dict[str, Any], catalogue: Catalogue, envi
 def finish_abandoned(base: Path, progress: Callable[[str], None]) -> None:
     """Give runs that were killed their report over what they decided, and say so; they are not sealed, but kept.
 
-    A run of an environment that seals nothing is not sealed either; its closing line tells it from a killed one.
+    A run of a version that sealed nothing without a key is told from a killed one by its closing line.
     """
     for path in sorted(base.glob(f"*/{RESULTS}")):
         folder = path.parent
@@ -181,12 +190,11 @@ class Finished:
         return [*told, *review.sentences, *self.idle.values(), *sent, f"report: {folder / 'audit.html'}"]
 
     def _seal(self, log: Results) -> str:
-        """Seal the folder with the environment's key and return the digest of its manifest; empty without a key."""
+        """Seal the folder, signed where the environment has a key; return the digest of its manifest."""
         key, signers = _signing(self.environment)
-        if key is None or signers is None:
-            return ""
         (self.folder / _VERIFIER.name).write_bytes(_VERIFIER.read_bytes())
-        (self.folder / "allowed_signers").write_bytes(signers.read_bytes())
+        if key is not None and signers is not None:
+            (self.folder / "allowed_signers").write_bytes(signers.read_bytes())
         before = newest_seal(self.folder.parent, without=self.folder)
         told = {
             "id": str(self.header["id"]),
@@ -194,6 +202,6 @@ class Finished:
             "sealed": _utc.iso_ms(_utc.now()),
             "journal": f"{log.lines} {log.head}",
             "previous": f"{before[0]} {before[1]}" if before else "none",
-            "signer": str(self.environment.variables["verify_signing_principal"]),
+            "signer": str(self.environment.variables["verify_signing_principal"]) if key else UNSIGNED,
         }
         return seal(self.folder, told, key=key)

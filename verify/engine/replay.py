@@ -93,6 +93,13 @@ def check_seal(folder: Path, allowed_signers: Path | None) -> None:
         report = verify_pack.run(options)
     except (verify_pack.CannotCheck, OSError) as exc:
         raise OpsError(f"The seal of {folder} cannot be checked: {exc}") from exc
+    if report["unsigned"]:
+        raise OpsError(
+            f"The pack {folder.name} is not signed, so nobody can tell who made it. It is not judged again; set "
+            "verify_signing_key for the runs to come.",
+            exit_code=EXIT_BROKEN,
+            faults=report["faults"],
+        )
     if not report["intact"]:
         faults = report["faults"]
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""

@@ -82,6 +82,7 @@ class Run:
         run = cls(options, found, catalogue, base, past)
         pack.check_settings(found)
         if past is None:
+            pack.check_key(found)
             attestations.check(found, catalogue)
         run._ledger = open_ledger(url_of(found, base))
         return run

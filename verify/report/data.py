@@ -102,6 +102,11 @@ class ReportData:
         return self.close is not None
 
     @property
+    def signed(self) -> bool:
+        """Return whether the pack is sealed with a signature; a run of before that was said had a key."""
+        return self.run.get("signed") is not False
+
+    @property
     def hosts(self) -> Hosts:
         """Return what became of the hosts."""
         population = self.run.get("population") or {}

@@ -70,8 +70,7 @@ def limits(data: ReportData) -> list[str]:
         "runs.",
         "Evidence of class attested or declared was stated by a person; only evidence of class machine was read from a "
         "system.",
-        "The seal is tamper-evident, not tamper-proof: whoever holds the signing key can make another pack. Compare "
-        "the fingerprint with one you know, and keep copies elsewhere.",
+        _seal_limit(data),
     ]
     gaps = sum(bool(item.gap) for item in data.items.values())
     if gaps:
@@ -93,17 +92,38 @@ def limits(data: ReportData) -> list[str]:
     return [*found, *([dear] if dear else []), *(str(one) for one in run.get("limits") or ())]
 
 
-def verify_commands(data: ReportData) -> list[dict[str, str]]:
-    """Return the commands that check the pack, with and without code of ours."""
+def _seal_limit(data: ReportData) -> str:
+    if data.signed:
+        return (
+            "The seal is tamper-evident, not tamper-proof: whoever holds the signing key can make another pack. "
+            "Compare the fingerprint with one you know, and keep copies elsewhere."
+        )
+    return (
+        "This pack is not sealed: the environment has no signing key. Its manifest finds damage, but whoever can write "
+        "the folder can write another manifest."
+    )
+
+
+def _seal_commands(data: ReportData) -> list[dict[str, str]]:
+    if not data.signed:
+        line = "python3 verify_pack.py . --chain --daily"
+        return [{"what": "All but who made it, with your own copy of the script", "line": line}]
     signer = shlex.quote(str(data.run.get("signer") or "SIGNER"))
     sign = f"ssh-keygen -Y verify -f allowed_signers -I {signer} -n ccobservatory.ops -s MANIFEST.sig < MANIFEST"
-    folder = shlex.quote(f"reports/{data.run['environment']}/{data.run['id']}")
     return [
         {
             "what": "All of it, with your own copy of the script and of the list of signers",
             "line": "python3 verify_pack.py . --allowed-signers FILE --chain --daily",
         },
         {"what": "The signature, without any code of ours", "line": sign},
+    ]
+
+
+def verify_commands(data: ReportData) -> list[dict[str, str]]:
+    """Return the commands that check the pack, with and without code of ours."""
+    folder = shlex.quote(f"reports/{data.run['environment']}/{data.run['id']}")
+    return [
+        *_seal_commands(data),
         {"what": "The files, without any code of ours", "line": "sha256sum --check MANIFEST"},
         {
             "what": "The output behind a digest",

@@ -22,6 +22,9 @@ TRANSITIONS = (
     *("new", "newly_unknown", "waiver_expired", "flapping", "still", "waived", "fixed", "scope_in", "scope_out"),
 )
 
+NOT_SEALED = "the pack is not sealed: no signing key (verify_signing_key)"
+"""Why a run without a key cannot be signed: whoever can write its folder can make another one."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -36,11 +39,12 @@ class Answer:
 
 def answer(data: ReportData) -> Answer:
     """Return whether the day can be signed, and why."""
-    why = "; ".join(_reasons(data))
+    reasons = _reasons(data)
+    why = "; ".join(reasons)
     if not data.complete:
         return Answer(False, "Incomplete", f"The run did not come to its end: {why}.", "bad", "!")
     if why:
-        failing = bool(data.totals[Status.FAIL]) or data.close_exit not in (10, 11)
+        failing = bool(data.totals[Status.FAIL]) or (data.close_exit not in (10, 11) and reasons != [NOT_SEALED])
         return Answer(False, "Do not sign", f"{why[0].upper()}{why[1:]}.", "bad" if failing else "warn", "✕")
     waived = data.totals[Status.WAIVED]
     excused = f", {counted(waived, 'cell')} of them under a waiver" if waived else ""
@@ -68,7 +72,7 @@ def _reasons(data: ReportData) -> list[str]:
             found.append(f"{counted(data.totals[status], 'cell')} {'is' if data.totals[status] == 1 else 'are'} {word}")
     if data.complete:
         found += _formal(data, bool(found))
-    return found
+    return found if data.signed else [*found, NOT_SEALED]
 
 
 def _formal(data: ReportData, told: bool) -> Iterable[str]:

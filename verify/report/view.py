@@ -40,6 +40,7 @@ def view_of(data: ReportData) -> dict[str, Any]:
         "environment": str(run["environment"]),
         "day": day(run["started"]),
         "complete": data.complete,
+        "signed": data.signed,
         "answer": said,
         "ran": f"{moment(run['started'])} to {moment(run.get('ended') or from_epoch(data.moment))}",
         "changes": change_view(data),

@@ -20,6 +20,7 @@ import pytest
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import canonical_json
 from ansible_collections.ccobservatory.ops.plugins.module_utils._seal import (
+    UNSIGNED,
     manifest_text,
     newest_seal,
     read_facts,
@@ -35,15 +36,16 @@ DAYS = 3
 Mutation = Callable[[list[Path], random.Random, Sealing], str]
 
 
-def sealed_run(base: Path, day: int, sealing: Sealing) -> Path:
-    """Make and seal the pack of one day."""
+def sealed_run(base: Path, day: int, sealing: Sealing | None) -> Path:
+    """Make and seal the pack of one day; without a key nobody signs it."""
     began = BEGAN + datetime.timedelta(days=day)
     folder = Maker(hosts=3, seed=day, open_share=0.3, dead=1, began=began, most=12).write(
         base / f"{began:%Y%m%dT%H%M%SZ}"
     )
     write_all(folder)
     (folder / "verify_pack.py").write_bytes((ROOT / "verify" / "verify_pack.py").read_bytes())
-    (folder / "allowed_signers").write_bytes(sealing.allowed_signers.read_bytes())
+    if sealing:
+        (folder / "allowed_signers").write_bytes(sealing.allowed_signers.read_bytes())
     before = newest_seal(base, without=folder)
     lines = (folder / "results.jsonl").read_bytes().splitlines()
     facts = {
@@ -52,9 +54,9 @@ def sealed_run(base: Path, day: int, sealing: Sealing) -> Path:
         "sealed": f"{began:%Y-%m-%dT%H:%M:%S}.000Z",
         "journal": f"{len(lines)} {json.loads(lines[-1])['hash']}",
         "previous": f"{before[0]} {before[1]}" if before else "none",
-        "signer": sealing.principal,
+        "signer": sealing.principal if sealing else UNSIGNED,
     }
-    seal(folder, facts, key=sealing.key)
+    seal(folder, facts, key=sealing.key if sealing else None)
     return folder
 
 

@@ -32,7 +32,7 @@ def inventory(base: Path, **variables: Any) -> Path:
     """Write the inventory of an environment ``small`` and return the folder to start from."""
     folder = base / "inventories" / "small"
     folder.mkdir(parents=True)
-    about = {"ops_environment": "small", "verify_hosts": "web1", **variables}
+    about = {"ops_environment": "small", "ops_protected": False, "verify_hosts": "web1", **variables}
     everything = {"all": {"hosts": {"web1": {"ansible_connection": "local"}}, "vars": about}}
     (folder / "hosts.yml").write_text(yaml.safe_dump(everything), encoding="utf-8")
     return base
@@ -123,3 +123,7 @@ def test_the_page_of_pytest_html_stands_beside_the_report_and_hides_no_status(tm
         name: shown.get(status, "Failed") for name, status in own.items()
     }
     assert (results.parent / "audit.html").exists()
+    # Without a key there is a manifest all the same, and everything says that nobody signed it.
+    assert "the pack is not sealed: no signing key" in (results.parent / "summary.txt").read_text(encoding="utf-8")
+    check = [sys.executable, "verify_pack.py", "--chain", "--daily"]
+    assert subprocess.run(check, check=False, capture_output=True, cwd=results.parent).returncode == 10

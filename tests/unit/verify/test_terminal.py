@@ -82,7 +82,7 @@ def morning(tmp_path: Path, *words: str) -> list[str]:
     """Return the command of a morning that fails a cell: one host, which is this machine, and nothing watches it."""
     folder = tmp_path / "inventories" / "small"
     folder.mkdir(parents=True)
-    about = {"ops_environment": "small", "verify_hosts": "web1"}
+    about = {"ops_environment": "small", "ops_protected": False, "verify_hosts": "web1"}
     everything = {"all": {"hosts": {"web1": {"ansible_connection": "local"}}, "vars": about}}
     (folder / "hosts.yml").write_text(yaml.safe_dump(everything), encoding="utf-8")
     own = ["-p", "no:cacheprovider", "-q", str(ROOT / "verify"), "-c", str(ROOT / "pyproject.toml")]
