@@ -10,7 +10,8 @@ Checks, and names what differs:
   - the journal of a drill or the results of a run, line by line: edited, removed, added, put in another order;
   - the evidence of a run: bodies that do not fit their digest, facts without their body, results without their facts;
   - the link to the pack before this one, which is expected beside it (--alone: do not look for it; --chain: check
-    all of them, back to the first; --daily: name each day without a pack from the first to this one);
+    all of them, back to the first; --daily: name each day without a pack from the first to this one). Where older
+    packs were removed after their time, the file BEGINNING beside them names the last of these, signed like a pack;
   - the signature of MANIFEST. Give --allowed-signers from a place you trust: a list that lies in the pack was put
     there by whoever made the pack. Likewise run your own copy of this script.
 
@@ -34,6 +35,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,10 @@ TITLE = "# ccobservatory.ops manifest 1"
 UNSIGNED = "none"
 FACTS = ("id", "environment", "sealed", "journal", "previous", "signer")
 OUTSIDE = ("MANIFEST", "MANIFEST.sig")
+BEGINNING = "BEGINNING"
+BEGINNING_TITLE = "# ccobservatory.ops beginning 1"
+BEGINNING_FACTS = ("environment", "removed", "sealed", "written", "signer")
+ARMOUR = b"-----BEGIN SSH SIGNATURE-----\n"
 GENESIS = "0" * 64
 FILE_LINE = re.compile(r"^([0-9a-f]{64})  (\S.*)$")
 GOOD = re.compile(r'^Good "[^"]*" signature for (.+) with (\S+) key (SHA256:\S+)\s*$', re.MULTILINE)
@@ -221,7 +227,7 @@ class Pack:
 
     # The pack before this one
 
-    def check_previous(self) -> Path | None:
+    def check_previous(self, allowed_signers: Path | None = None) -> Path | None:
         """Return the folder of the pack before this one when its link holds."""
         said = self.facts.get("previous", "")
         older = [folder for folder in sealed_beside(self.folder) if sealed_at(folder) < self.facts.get("sealed", "")]
@@ -236,6 +242,8 @@ class Pack:
             return None
         folder = self.folder.parent / name
         if not (folder / "MANIFEST").is_file():
+            if self.begins_behind(said, allowed_signers):
+                return None
             told = f"The pack before this one, {name}, is not beside it (--alone: do not look for it)."
             self.fault("previous_missing", name, told)
             return None
@@ -243,6 +251,24 @@ class Pack:
             self.fault("previous_changed", name, f"The MANIFEST of {name} is not the one that this pack names.")
             return None
         return folder
+
+    def begins_behind(self, said: str, allowed_signers: Path | None) -> bool:
+        """Return whether the record of what was removed after its time names the pack before this one."""
+        newest = max([self.folder, *sealed_beside(self.folder)], key=sealed_at)
+        signers = allowed_signers or newest / "allowed_signers"
+        record, wrong = read_beginning(self.folder.parent, self.facts.get("environment", ""), signers)
+        if not wrong and record and record["signer"] == UNSIGNED != self.facts.get("signer"):
+            wrong = "Nobody signed it, but this pack is signed."
+        if wrong:
+            self.fault("beginning_wrong", BEGINNING, f"The record of what was removed does not hold. {wrong}")
+            return False
+        if not record or record["removed"] != said:
+            return False
+        self.notes.append(
+            f"The chain begins here: {said.partition(' ')[0]} and what was before it were removed after their time, as "
+            f"{record['signer']} stated at {record['written']}."
+        )
+        return True
 
     # The signature
 
@@ -261,20 +287,15 @@ class Pack:
             self.fault("signers_missing", "allowed_signers", "The list of signers is missing; give --allowed-signers.")
             return ""
         signature = self.folder / "MANIFEST.sig"
-        words = ["ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", signer, "-n", NAMESPACE, "-s", str(signature)]
+        words = keygen(signers, signer, signature)
         command = " ".join(quoted(word) for word in words) + " < " + quoted(str(self.folder / "MANIFEST"))
         if not signature.is_file():
             self.fault("signature_missing", "MANIFEST.sig", "There is no signature.")
             return command
         if not armoured(signature.read_bytes()):
             self.fault("signature_edited", "MANIFEST.sig", "The signature file is not as ssh-keygen wrote it.")
-        try:
-            done = subprocess.run(words, input=self.manifest, capture_output=True, check=False, timeout=60)
-        except (OSError, subprocess.TimeoutExpired) as exc:
-            raise CannotCheck(f"ssh-keygen cannot be run: {exc}.") from exc
-        match = GOOD.search(done.stdout.decode("utf-8", "replace"))
-        if done.returncode or not match:
-            said = (done.stderr + done.stdout).decode("utf-8", "replace").strip().split("\n")[0]
+        match, said = signed_by(words, self.manifest)
+        if not match:
             self.fault("signature_wrong", "MANIFEST.sig", f"The signature does not hold for {signer!r}: {said}.")
             return command
         self.notes.append(f"Signed by {match.group(1)} with {match.group(2)} key {match.group(3)}.")
@@ -284,6 +305,50 @@ class Pack:
                 "--allowed-signers."
             )
         return command
+
+
+def keygen(signers: Path, signer: str, signature: Path) -> list[str]:
+    """Return the command that checks a signature of what it reads."""
+    return ["ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", signer, "-n", NAMESPACE, "-s", str(signature)]
+
+
+def signed_by(words: list[str], text: bytes) -> tuple[re.Match[str] | None, str]:
+    """Return who signed a text (name, kind of key, fingerprint), or None and what ssh-keygen said."""
+    try:
+        done = subprocess.run(words, input=text, capture_output=True, check=False, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        raise CannotCheck(f"ssh-keygen cannot be run: {exc}.") from exc
+    said = (done.stderr + done.stdout).decode("utf-8", "replace").strip().split("\n")[0]
+    return (None if done.returncode else GOOD.search(done.stdout.decode("utf-8", "replace"))), said
+
+
+def read_beginning(base: Path, environment: str, signers: Path | None) -> tuple[dict[str, str] | None, str]:
+    """Return what the record beside the packs says of the last one that was removed, and what is wrong with it.
+
+    Without a record there is neither. A signer `UNSIGNED` is told as such; whether that is enough is for the caller.
+    """
+    path = base / BEGINNING
+    if not path.is_file():
+        return None, ""
+    text, _armour, rest = path.read_bytes().partition(ARMOUR)
+    lines = text.decode("utf-8", "replace").split("\n")
+    facts = {key: line.partition(": ")[2] for key, line in zip(BEGINNING_FACTS, lines[1:])}  # noqa: B905
+    whole = [BEGINNING_TITLE, *(f"# {key}: {facts.get(key)}" for key in BEGINNING_FACTS), ""]
+    if lines != whole or not all(value and value.isprintable() for value in facts.values()):
+        return None, "It is not written as such a record is."
+    if facts["environment"] != environment:
+        return None, f"It is of {facts['environment'][:60]}."
+    if facts["signer"] == UNSIGNED:
+        return (None, "It names no signer, but carries a signature.") if rest else (facts, "")
+    if not armoured(ARMOUR + rest):
+        return None, "Its signature is not as ssh-keygen wrote it."
+    if signers is None or not signers.is_file():
+        return None, "The list of signers is missing; give --allowed-signers."
+    with tempfile.TemporaryDirectory() as place:
+        signature = Path(place) / f"{BEGINNING}.sig"
+        signature.write_bytes(ARMOUR + rest)
+        match, said = signed_by(keygen(signers, facts["signer"], signature), text)
+    return (facts, "") if match else (None, f"The signature does not hold for {facts['signer']!r}: {said}.")
 
 
 def armoured(text: bytes) -> bool:
@@ -311,7 +376,7 @@ def check(folder: Path, *, allowed_signers: Path | None = None, alone: bool = Fa
         pack.check_record()
         if pack.is_run:
             pack.check_results(entries)
-        before = None if alone else pack.check_previous()
+        before = None if alone else pack.check_previous(allowed_signers)
         command = pack.check_signature(allowed_signers)
     if alone:
         pack.notes.append("The link to the pack before this one was not checked (--alone).")

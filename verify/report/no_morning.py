@@ -27,6 +27,8 @@ from verify.report import notices
 
 __all__ = ["after_run", "main", "why"]
 
+# Exit codes of a run that gave a result (SuccessExitStatus= of the unit).
+_RESULTS = ("0", "1", "10", "11")
 _CODES = {
     "2": "it was interrupted",
     "3": "it stumbled over an error of its own",
@@ -47,6 +49,9 @@ def why(ended: Mapping[str, str]) -> str | None:
         return None
     if result == "timeout":
         return "it did not end within its time limit (verify_daily_timeout)"
+    if result == "exit-code" and status in _RESULTS:
+        # What came after the run failed, such as removing old ones; systemd shows a failed unit.
+        return None
     if result == "exit-code":
         return _CODES.get(status, f"it could not be started as it is set up (exit code {status})")
     return f"systemd ended it: {result} {status}".rstrip()
