@@ -215,6 +215,11 @@ def no_yesterday(world: World) -> None:
     world.lose("ledger", "baseline", "No run of an earlier day has judged the baseline.")
 
 
+@breaker("INFRA-08.change", "the run of yesterday lost sight of a host")
+def unseen_yesterday(world: World) -> None:
+    world.change("ledger", "baseline", lambda body: body["hosts"].pop("db1"))
+
+
 @breaker(
     "INFRA-08", "a rule that does not exist is left out", also={"INFRA-08.change": TESTED, "CORE-05.baseline": TESTED}
 )

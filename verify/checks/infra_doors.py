@@ -170,7 +170,7 @@ def no_rule_fails_that_held_yesterday(host: Any, estate: Any, bounds: Any) -> It
     past = estate.json("ledger", "baseline")
     before = past["hosts"].get(host.name)
     if before is None:
-        yield not_applicable(f"{host.name} was not judged in the run {past['run']}", observed=past["run"])
+        yield unknown(f"{host.name} was not judged in the run {past['run']}, so the next day's run can compare")
         return
     failing = {one.rule.id: one for one in judged_rules(host) if one.holds is False}
     new = sorted(set(failing) - set(before["failed"]))

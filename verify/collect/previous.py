@@ -26,7 +26,7 @@ _LOOK_BACK = 400
 
 
 def collect(base: Path, evidence: Evidence, *, now: Callable[[], float]) -> None:
-    """Record which rules of the baseline failed on which host in the newest run of an earlier day (UTC).
+    """Record which rules of the baseline failed on which host in the newest whole run of an earlier day (UTC).
 
     ``base`` is the folder of the environment's runs. The body is ``{"run", "hosts": {name: {"rules", "failed"}}}``;
     without such a run, or when its results were changed, the fact says so.
@@ -45,14 +45,17 @@ def collect(base: Path, evidence: Evidence, *, now: Callable[[], float]) -> None
     except OpsError as exc:
         evidence.missing(f"The run before cannot be read: {exc.message}", command=str(base), **about)
         return
-    told = f"No run of an earlier day below {base.name} has judged the baseline; the next day's run can compare."
+    told = f"No whole run of an earlier day below {base.name} has judged the baseline; the next day's run can compare."
     evidence.missing(told, command=str(base), **about)
 
 
 def _hosts(path: Path) -> dict[str, Any]:
-    """Return what a run found of the baseline; nothing when it was killed or judged something else."""
+    """Return what a run found of the baseline; nothing when it was killed, narrowed, or judged what another collected.
+
+    A narrowed run knows some hosts only, and a replay tells of another day: after one the rest would go unseen.
+    """
     read = read_results(path)
-    if read.close is None:
+    if read.close is None or any(read.header.get(key) for key in ("selection", "replay_of", "evidence_of")):
         return {}
     judged: list[Judged] = [one for one in read.controls if one.control == CONTROL]
     return {
