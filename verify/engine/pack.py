@@ -186,7 +186,8 @@ class Finished:
         keep_days = self.environment.variables.get("verify_ledger_keep_days", KEEP_DAYS)
         ledger.prune(_utc.now().timestamp(), keep_days=float(keep_days))
         told = (folder / "summary.txt").read_text(encoding="utf-8").splitlines()
-        sent = notices.notify(read_pack(folder), self.environment.variables.get("verify_notices") or {})
+        ways = self.environment.variables.get("verify_notices") or {}
+        sent = notices.notify(read_pack(folder), ways, base=folder.parent)
         return [*told, *review.sentences, *self.idle.values(), *sent, f"report: {folder / 'audit.html'}"]
 
     def _seal(self, log: Results) -> str:

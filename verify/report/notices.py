@@ -27,11 +27,13 @@ import urllib.parse
 import urllib.request
 from collections.abc import Mapping, Sequence
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from verify.report import undelivered
 from verify.report.data import ReportData
 from verify.report.summary import answer, owner_of, summary_text, transitions
 from verify.report.text import clean
@@ -42,7 +44,7 @@ NOTICE = "ccobservatory.ops/notice/1"
 """The schema of what a web hook receives."""
 
 TELLING = ("new", "newly_unknown", "waiver_expired", "fixed")
-"""The changes that are worth a message; what is still open or flaps was told before."""
+"""The changes that are worth a message; what is still open or flaps was told before, or is `undelivered`."""
 
 _SHOWN = 20
 _HOME = ("localhost", "127.0.0.1", "::1")
@@ -88,14 +90,39 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         raise OpsError("verify_notices.mail.tls: a password is never sent without TLS; set starttls or tls.")
 
 
-def notify(data: ReportData, settings: Mapping[str, Any]) -> list[str]:
+def notify(data: ReportData, settings: Mapping[str, Any], *, base: Path | None = None) -> list[str]:
     """Send the notice of a run where there is one to send; return a sentence for each way, sent or not.
 
-    A way that is closed is told, and changes nothing about the run. Raises `OpsError` for wrong settings.
+    A way that is closed is told, and changes nothing about the run; what it could not tell is kept in ``base``, the
+    folder of the environment's runs, and told with the next run. Raises `OpsError` for wrong settings.
     """
     check_settings(settings)
-    told = notice(data)
-    return [] if told is None else [sentence for _arrived, sentence in deliver(told, settings)]
+    if _nobodys(data):
+        return []
+    told, before = notice(data), undelivered.read(base / undelivered.FILE) if base else {}
+    due = {
+        way: undelivered.merged(told or _told(data, {}), before.get(way))
+        for way in ("mail", "webhook")
+        if settings.get(way) and (told is not None or way in before)
+    }
+    sentences = _kept(base, due)
+    for way in list(due):
+        ((arrived, sentence),) = deliver(due[way], {way: settings[way]})
+        sentences.append(sentence)
+        if arrived:
+            del due[way]
+    return [*sentences, *_kept(base, due)]
+
+
+def _kept(base: Path | None, due: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Keep what is due; return a sentence when that cannot be done."""
+    if base is None:
+        return []
+    try:
+        undelivered.write(base / undelivered.FILE, due)
+    except OSError as exc:
+        return [f"notice: what is not delivered cannot be kept in {base / undelivered.FILE} ({exc.strerror})"]
+    return []
 
 
 def deliver(told: Mapping[str, Any], settings: Mapping[str, Any]) -> list[tuple[bool, str]]:
@@ -118,12 +145,20 @@ def notice(data: ReportData) -> dict[str, Any] | None:
     A run that could not be compared is told while anything is open, and one that did not end is always told: silence
     must not look like health. A run that was judged again, or narrowed on the command line, is nobody's news.
     """
-    if data.run.get("replay_of") or data.run.get("evidence_of") or data.run.get("selection"):
+    if _nobodys(data):
         return None
     lists = {name: rows for name, rows in transitions(data).items() if name in TELLING and rows}
     compared = bool((data.changes or {}).get("comparable"))
     if not lists and data.complete and (compared or not data.open_findings):
         return None
+    return _told(data, lists)
+
+
+def _nobodys(data: ReportData) -> bool:
+    return bool(data.run.get("replay_of") or data.run.get("evidence_of") or data.run.get("selection"))
+
+
+def _told(data: ReportData, lists: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
     said = answer(data)
     return {
         "schema": NOTICE,
@@ -134,9 +169,10 @@ def notice(data: ReportData) -> dict[str, Any] | None:
         "answer": said.word,
         "why": said.why,
         "exit": data.close_exit,
-        "compared": compared,
+        "compared": bool((data.changes or {}).get("comparable")),
         "changes": {name: len(rows) for name, rows in lists.items()},
         "owners": _owners(data, lists),
+        "late": [],
         "summary": summary_text(data).strip(),
     }
 
@@ -201,7 +237,8 @@ def _lines(told: Mapping[str, Any]) -> list[str]:
 def _line(row: Mapping[str, str]) -> str:
     word = row["change"].replace("_", " ").upper()
     head = f"  {word} {row['control']} ({row['severity']}) {row['kind']} {row['subject']}"
-    return clean(f"{head}: {row['says']} [{row['finding']}]")
+    late = f", not delivered by the run {row['run']}" if row.get("run") else ""
+    return clean(f"{head}: {row['says']} [{row['finding']}]{late}")
 
 
 # Web hook

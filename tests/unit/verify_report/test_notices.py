@@ -334,3 +334,89 @@ def test_both_ways_are_tried_even_when_one_is_closed(
     assert "not sent" in mail
     assert hook == "notice: web hook answered 204"
     assert "X-Ops-Signature" not in handler.taken[0][0]
+
+
+# What a closed way kept from people
+
+
+def rows_of(body: bytes) -> dict[str, dict[str, Any]]:
+    """Return the changes of a notice by finding."""
+    return {row["finding"]: row for owner in json.loads(body)["owners"] for row in owner["changes"]}
+
+
+def hook_of(address: str, path: str = "/hook") -> dict[str, Any]:
+    return {"webhook": {"url": f"{address}{path}"}}
+
+
+def test_what_was_not_delivered_is_told_with_the_next_run(
+    runs: dict[str, ReportData], receiver: tuple[type[Receiver], str], tmp_path: Path
+) -> None:
+    handler, address = receiver
+    monday = with_changes(runs["bad"], "new")
+    quiet = changed(with_changes(runs["bad"], "still"), id="20261127T093000Z")
+    notify(monday, {"webhook": {"url": "http://127.0.0.1:1/hook"}}, base=tmp_path)
+    assert handler.taken == []
+    assert notify(quiet, hook_of(address), base=tmp_path) == ["notice: web hook answered 204"]
+    [(_headers, body)] = handler.taken
+    new = {row["finding"] for row in (monday.changes or {})["new"]}
+    assert set(rows_of(body)) == new
+    assert {row["run"] for row in rows_of(body).values()} == {monday.run["id"]}
+    told = json.loads(body)
+    assert (told["run"], told["late"], told["changes"]) == (quiet.run["id"], [monday.run["id"]], {"new": len(new)})
+    assert f"Not delivered before: {monday.run['id']}." in told["summary"]
+    # Once is enough.
+    assert notify(quiet, hook_of(address), base=tmp_path) == []
+    assert len(handler.taken) == 1 and list(tmp_path.iterdir()) == []
+
+
+def test_each_way_keeps_its_own_and_the_later_change_counts(
+    runs: dict[str, ReportData],
+    receiver: tuple[type[Receiver], str],
+    mail_server: tuple[Box, int],
+    certificate: Path,
+    tmp_path: Path,
+) -> None:
+    handler, address = receiver
+    box, port = mail_server
+    monday = with_changes(runs["bad"], "new")
+    rows = (monday.changes or {})["new"]
+    fixed = {**rows[0], "says": "mended"}
+    tuesday = changed(with_changes(runs["bad"], fixed=[fixed]), id="20261127T093000Z")
+    wednesday = changed(with_changes(runs["bad"], "still"), id="20261128T093000Z")
+    for run in (monday, tuesday):
+        notify(run, {**mail_settings(1, certificate), **hook_of(address)}, base=tmp_path)
+    assert len(handler.taken) == 2 and set(rows_of(handler.taken[1][1])) == {fixed["finding"]}
+    notify(wednesday, {**mail_settings(port, certificate), **hook_of(address)}, base=tmp_path)
+    assert len(handler.taken) == 2
+    [message] = box.messages
+    body = message.get_payload(decode=True)
+    assert isinstance(body, bytes)
+    text = body.decode("utf-8")
+    assert f"Not delivered before: {monday.run['id']}, {tuesday.run['id']}." in text
+    assert f"mended [{fixed['finding']}], not delivered by the run {tuesday.run['id']}" in text
+    assert text.count(f"[{fixed['finding']}]") == 1
+    assert f"{len(rows) - 1} new" in str(message["Subject"]).replace("\n", "") or len(rows) == 1
+
+
+def test_a_replay_tells_nothing_of_it(
+    runs: dict[str, ReportData], receiver: tuple[type[Receiver], str], tmp_path: Path
+) -> None:
+    handler, address = receiver
+    notify(with_changes(runs["bad"], "new"), {"webhook": {"url": "http://127.0.0.1:1/hook"}}, base=tmp_path)
+    assert notify(changed(runs["bad"], replay_of="20261120T083000Z"), hook_of(address), base=tmp_path) == []
+    assert handler.taken == [] and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("left", ["", "[]", '{"webhook": 3}', '{"webhook": {"run": "x"}}'])
+def test_a_memory_that_is_damaged_keeps_nobody_from_hearing(
+    runs: dict[str, ReportData], receiver: tuple[type[Receiver], str], tmp_path: Path, left: str
+) -> None:
+    handler, address = receiver
+    (tmp_path / "undelivered.json").write_text(left, encoding="utf-8")
+    notify(with_changes(runs["bad"], "new"), hook_of(address), base=tmp_path)
+    assert len(handler.taken) == 1
+
+
+def test_a_memory_that_cannot_be_written_is_told(runs: dict[str, ReportData], tmp_path: Path) -> None:
+    told = notify(runs["bad"], {"webhook": {"url": "http://127.0.0.1:1/hook"}}, base=tmp_path / "nowhere")
+    assert "cannot be kept" in told[0] and "not sent" in told[1]
