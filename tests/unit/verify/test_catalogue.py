@@ -362,3 +362,15 @@ def test_an_item_that_stands_twice_is_refused(tmp_path: Path) -> None:
     (tmp_path / "one.yml").write_text(yaml.safe_dump([row, row]), encoding="utf-8")
     with pytest.raises(OpsError, match=f"items twice: {row['id']}"):
         load(tmp_path)
+
+
+def test_the_shipped_timer_can_hold_the_brief_against_the_metrics() -> None:
+    """It runs after the brief is due, and before its figures are too old to be compared."""
+    role = FOLDER.parents[1] / "roles" / "verify_daily" / "defaults" / "main.yml"
+    defaults = yaml.safe_load(role.read_text(encoding="utf-8"))
+    hour, minute = map(int, re.fullmatch(r"\*-\*-\* (\d\d):(\d\d):00", defaults["verify_daily_schedule"]).groups())  # type: ignore[union-attr]
+    delay_s = 60 * int(defaults["verify_daily_random_delay"].removesuffix("min"))
+    bounds = load()["STANDUP-01"].bounds
+    starts_s = 3600 * hour + 60 * minute
+    assert bounds["due_s"] <= starts_s
+    assert starts_s + delay_s + defaults["verify_daily_timeout"] < bounds["due_s"] + bounds["comparable_s"]
