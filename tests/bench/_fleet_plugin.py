@@ -16,7 +16,8 @@ from verify.testinfra import backend
 
 def pytest_configure(config: pytest.Config) -> None:
     run = Fleet(int(os.environ["FLEET_PORT"]), Path(os.environ["FLEET_FOLDER"]))
-    backend.configure(config, run.environment(int(os.environ["FLEET_HOSTS"])), Evidence(), live=True)
+    environment = run.environment(int(os.environ["FLEET_HOSTS"]))
+    backend.configure(config, environment, Evidence(), live=True, plan=run.folder / backend.PLAN)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -35,6 +35,7 @@ from _fleet import FILES, PACKAGES, SYSCTL, USERS, Fleet, cost, dead_and_hanging
 
 from verify.collect import hosts
 from verify.engine.evidence import Evidence
+from verify.testinfra.backend import PLAN
 
 ROOT = Path(__file__).resolve().parents[2]
 CONCURRENCY = 32
@@ -155,9 +156,11 @@ def testinfra(run: Fleet, count: int, shipped_hosts: int) -> dict[str, Any]:
         places = ",".join(f"ssh://{run.about(one)['ansible_host']}" for one in range(number))
         seconds[name] = _pytest(script, ["--hosts", places, "--ssh-config", str(config)], {}) * count / number
     world = {"FLEET_PORT": str(run.port), "FLEET_FOLDER": str(run.folder), "FLEET_HOSTS": str(count)}
-    ours = ["-p", "_fleet_plugin", "-o", f"cache_dir={run.folder}/cache"]
+    ours = ["-p", "_fleet_plugin", "-p", "no:cacheprovider"]
+    # The first run asks command by command and leaves its plan; each later one asks all of it ahead.
+    (run.folder / PLAN).unlink(missing_ok=True)
     seconds["evidence_first_run"] = _pytest(script, ours, world)
-    seconds["evidence_known_plan"] = _pytest(script, ours, world)
+    seconds["evidence_second_run"] = _pytest(script, ours, world)
     with cost() as native:
         judge(collect(run, count, facts()), count)
     seconds["collected_and_judged"] = native[0].wall
@@ -167,7 +170,8 @@ def testinfra(run: Fleet, count: int, shipped_hosts: int) -> dict[str, Any]:
         "shipped_measured_on_hosts": shipped_hosts,
         "times_faster_than_shipped": round(seconds["shipped"] / seconds["collected_and_judged"], 1),
         "times_faster_than_control_path": round(seconds["control_path"] / seconds["collected_and_judged"], 1),
-        "unchanged_tests_times_faster": round(seconds["control_path"] / seconds["evidence_known_plan"], 1),
+        "unchanged_tests_first_run_times_faster": round(seconds["control_path"] / seconds["evidence_first_run"], 1),
+        "unchanged_tests_second_run_times_faster": round(seconds["control_path"] / seconds["evidence_second_run"], 1),
     }
 
 

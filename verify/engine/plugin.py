@@ -114,7 +114,7 @@ def configure(config: pytest.Config) -> None:
     except OpsError as exc:
         _refuse(exc)
     live = asked.collect and asked.replay is None
-    hosts_of_tests.configure(config, run.environment, run.evidence, live)
+    hosts_of_tests.configure(config, run.environment, run.evidence, live, plan=run.base / hosts_of_tests.PLAN)
 
 
 def _refuse(exc: OpsError) -> NoReturn:

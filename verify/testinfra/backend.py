@@ -10,7 +10,10 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,10 +25,11 @@ from verify.engine.declared import Environment
 from verify.engine.evidence import Evidence
 from verify.testinfra.store import Store
 
-__all__ = ["EvidenceBackend", "configure", "finish", "use"]
+__all__ = ["PLAN", "EvidenceBackend", "configure", "finish", "use"]
 
 _REPLACED = ("evidence", "ansible", "ssh", "safe-ssh", "paramiko")
-_STASH = pytest.StashKey[tuple[Store, Mapping[str, str], str | None]]()
+_STASH = pytest.StashKey[tuple[Store, Mapping[str, str], str | None, Path | None]]()
+PLAN = "testinfra-plan.json"
 
 
 class EvidenceBackend(BaseBackend):
@@ -69,8 +73,13 @@ class EvidenceBackend(BaseBackend):
         return cls.store
 
 
-def _key(environment: Environment) -> str:
-    return f"verify/testinfra/{environment.name}"
+def _read(plan: Path | None) -> Mapping[str, Sequence[str]]:
+    """Return what the last run needed, by host; a plan that cannot be read costs time and nothing else."""
+    try:
+        found = json.loads(plan.read_text(encoding="utf-8")) if plan else {}
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) and all(isinstance(one, list) for one in found.values()) else {}
 
 
 def _forget_hosts() -> None:
@@ -79,20 +88,20 @@ def _forget_hosts() -> None:
     testinfra.host.Host._hosts_cache.clear()
 
 
-def configure(config: pytest.Config, environment: Environment, evidence: Evidence, live: bool) -> None:
+def configure(
+    config: pytest.Config, environment: Environment, evidence: Evidence, live: bool, *, plan: Path | None = None
+) -> None:
     """Let testinfra's tests of this session run on evidence.
 
     ``live`` allows to ask a host what was not collected yet; without it such a command is refused. What the last run
-    of this environment needed is remembered in pytest's cache and asked ahead by one exec a host.
+    of this environment needed stands in the file ``plan`` and is asked ahead by one exec a host.
     """
-    cache = getattr(config, "cache", None)
-    ahead = (cache.get(_key(environment), None) if cache is not None and live else None) or {}
-    EvidenceBackend.store = Store(environment, evidence, live=live, ahead=ahead)
+    EvidenceBackend.store = Store(environment, evidence, live=live, ahead=_read(plan) if live else {})
     replaced = {name: testinfra.backend.BACKENDS.get(name, "") for name in _REPLACED}
     for name in _REPLACED:
         testinfra.backend.BACKENDS[name] = f"{__name__}.{EvidenceBackend.__name__}"
     _forget_hosts()
-    config.stash[_STASH] = (EvidenceBackend.store, replaced, getattr(config.option, "connection", None))
+    config.stash[_STASH] = (EvidenceBackend.store, replaced, getattr(config.option, "connection", None), plan)
     if not getattr(config.option, "connection", None):
         config.option.connection = EvidenceBackend.NAME
 
@@ -108,11 +117,11 @@ def finish(config: pytest.Config) -> None:
     kept = config.stash.get(_STASH, None)
     if kept is None:
         return
-    store, replaced, connection = kept
+    store, replaced, connection, plan = kept
     store.close()
-    cache = getattr(config, "cache", None)
-    if cache is not None and store.live and store.used:
-        cache.set(_key(store.environment), store.plan())
+    if plan is not None and plan.parent.is_dir() and store.live and store.used:
+        with contextlib.suppress(OSError):
+            plan.write_text(json.dumps(store.plan(), sort_keys=True), encoding="utf-8")
     for name, place in replaced.items():
         if place:
             testinfra.backend.BACKENDS[name] = place

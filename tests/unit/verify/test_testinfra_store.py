@@ -198,3 +198,29 @@ def test_tests_written_for_other_backends_run_on_evidence(pytestconfig: pytest.C
     finally:
         backend.finish(pytestconfig)
     assert own == testinfra.backend.BACKENDS
+
+
+def test_the_next_run_finds_the_plan_without_any_cache_of_pytest(pytestconfig: pytest.Config, tmp_path: Path) -> None:
+    """The shipped timer runs without pytest's cache; what the tests needed lies beside the runs."""
+    plan = tmp_path / backend.PLAN
+    for evidence, others in ((Evidence(), set()), (Evidence(), {"db1"})):
+        backend.configure(pytestconfig, environment(), evidence, live=True, plan=plan)
+        try:
+            asked = testinfra.get_hosts(["ssh://db1", "ssh://web1"])
+            assert asked[1].run("uname -s").stdout == "Linux\n"
+            # Known from the run before, another host is asked along with the first.
+            assert {fact.subject for fact in evidence} == {"web1", *others}
+            assert asked[0].run("uname -s").stdout == "Linux\n"
+        finally:
+            backend.finish(pytestconfig)
+    assert json.loads(plan.read_text(encoding="utf-8")) == {"db1": ["uname -s"], "web1": ["uname -s"]}
+
+
+@pytest.mark.parametrize("left", ["", "[]", '{"web1": "uname"}'])
+def test_a_damaged_plan_costs_time_and_nothing_else(pytestconfig: pytest.Config, tmp_path: Path, left: str) -> None:
+    (tmp_path / backend.PLAN).write_text(left, encoding="utf-8")
+    backend.configure(pytestconfig, environment(), Evidence(), live=True, plan=tmp_path / backend.PLAN)
+    try:
+        assert testinfra.get_host("ssh://db1").run("uname -s").stdout == "Linux\n"
+    finally:
+        backend.finish(pytestconfig)
