@@ -55,6 +55,7 @@ def test_a_return_from_a_disaster_is_no_drill() -> None:
             "started": at(days * DAY),
             "ended": at(days * DAY - 600),
             "scenario": {"name": name},
+            "verdict": "pass",
             "achieved": {"rto_s": 17.0} if name == "dropped_table" else {},
         }
         packs.append({"name": name, "intact": True, "faults": [], "record": record})

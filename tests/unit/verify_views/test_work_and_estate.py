@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Views of findings, costs, pipelines, backups and repositories."""
+"""Views of findings, costs, pipelines and repositories."""
 
 from __future__ import annotations
 
