@@ -266,9 +266,9 @@ def _cleanup(results: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _failback(results: Mapping[str, Any]) -> dict[str, Any] | None:
-    switched = results.get("failback")
-    if not switched:
-        return None
+    switched = results.get("failback", {})
+    if "gap_s" not in switched:
+        return None  # a switch that did not end has only noted since when it held the clients
     ledger = results.get("steady", {}).get("ledger", {})
     return {
         **switched,

@@ -92,21 +92,33 @@ def start(*extra: str, cwd: Path) -> subprocess.Popen[bytes]:
     )
 
 
+def entered(step: str, *, cwd: Path) -> bool:
+    """Tell whether the journal of the last drill below ``cwd`` has entered ``step``."""
+    folders = drills(cwd)
+    return bool(folders) and any(e["event"] == "enter" and e["step"] == step for e in entries(folders[-1]))
+
+
 def kill_when_entered(
     process: subprocess.Popen[bytes], step: str, *, cwd: Path, killer: Killer = _killing.kill_tree
 ) -> bool:
     """Kill the run as soon as its journal enters ``step``; return False when it ended before."""
+    return kill_when(process, lambda: entered(step, cwd=cwd), f"reach the step {step}", killer=killer)
+
+
+def kill_when(
+    process: subprocess.Popen[bytes], holds: Callable[[], bool], what: str, *, killer: Killer = _killing.kill_tree
+) -> bool:
+    """Kill the run as soon as something holds, which it had to do (``what``); return False when it ended before."""
     deadline = time.monotonic() + RUN_TIMEOUT_S
     while time.monotonic() < deadline:
-        folders = drills(cwd)
-        if folders and any(e["event"] == "enter" and e["step"] == step for e in entries(folders[-1])):
+        if holds():
             killer(process)
             return True
         if process.poll() is not None:
             return False
         time.sleep(0.05)
     _killing.kill_tree(process)
-    raise AssertionError(f"The drill did not reach the step {step} in {RUN_TIMEOUT_S} s.")
+    raise AssertionError(f"The drill did not {what} in {RUN_TIMEOUT_S} s.")
 
 
 @dataclass
@@ -145,6 +157,11 @@ class Observer:
                         break
                 process.kill()
             self._stop.wait(0.2)
+
+    def writers(self) -> list[str]:
+        """Return the hosts whose last answer, not older than two seconds, is that they are writable."""
+        last = {host: rows[-1] for host, rows in self.samples.items() if rows}
+        return [host for host, (at, answer) in last.items() if answer and time.time() - at < 2.0]
 
     def two_writers(self) -> list[tuple[float, float]]:
         """Return the instants at which both hosts were writable: (sample of one, sample of the other)."""

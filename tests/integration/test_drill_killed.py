@@ -100,6 +100,26 @@ def test_killed_at_random_instants(tmp_path: Path) -> None:
     assert {record["verdict"] for record in records} <= GOOD, [record["verdict_reasons"] for record in records]
 
 
+@pytest.mark.parametrize("left", [[], ["db1"]], ids=["no-writer", "promoted"])
+def test_killed_within_the_switch_back(tmp_path: Path, left: list[str]) -> None:
+    """Killed when the primary of the recovery site has stopped, or when its successor writes, the switch still ends."""
+    process = _drills.start(*_drills.live(SCENARIO), cwd=tmp_path)
+    with _drills.Observer() as observer:
+        assert _drills.kill_when(
+            process,
+            lambda: _drills.entered("failback", cwd=tmp_path) and observer.writers() == left,
+            f"come to the writers {left} in its return",
+        )
+        done = _drills.run(*_drills.live(SCENARIO), cwd=tmp_path)
+    assert observer.two_writers() == []
+    assert _drills.writable() == ["db1"], done.stdout[-3000:]
+    (folder,) = _drills.drills(tmp_path)
+    record = _drills.record(folder)
+    assert [row["step"] for row in record["interruptions"]] == ["failback"]
+    assert record["failback"]["lost"] == 0
+    assert (record["ledger"]["wrong"], record["ledger"]["ghosts"], record["ledger"]["holes"]) == (0, 0, 0)
+
+
 def test_taken_back_before_the_promotion(tmp_path: Path) -> None:
     """Killed before the promotion and taken back, the old primary writes again and nothing is lost."""
     process = _drills.start(*_drills.live(SCENARIO), cwd=tmp_path)

@@ -183,7 +183,7 @@ def test_a_status_turned_green_is_found(results: list[ControlResult], tmp_path: 
 
 def test_a_line_of_another_file_does_not_fit(results: list[ControlResult], tmp_path: Path) -> None:
     one = lines_of(written(tmp_path / "1.jsonl", results))
-    other = lines_of(written(tmp_path / "2.jsonl", results[:1]))
+    other = lines_of(written(tmp_path / "2.jsonl", results[1:2]))
     path = tmp_path / "mixed.jsonl"
     path.write_bytes(b"".join([*one[:2], other[-1]]))
     with pytest.raises(OpsError, match=r"Line 3 of .* does not follow line 2"):

@@ -264,6 +264,15 @@ def test_each_fault_fails_the_drill_with_its_reason(broken: Any, reason: str) ->
     assert any(said.startswith(reason) for said in record["verdict_reasons"]), record["verdict_reasons"]
 
 
+def test_a_return_that_only_held_its_clients_has_no_figures() -> None:
+    found = state()
+    found["results"]["failback"] = {"held": at(31)}
+    found["steps"][-1].update(status="failed", error="not promoted")
+    record = assembled(found)
+    assert record["failback"] is None
+    assert record["verdict"] == "fail"
+
+
 CONDITIONS = (
     ({"interruptions": [{"at": at(5), "step": "fence"}]}, {}, "The run was interrupted 1 time"),
     ({"deviations": [{"at": at(5), "step": "restore", "text": "fell back"}]}, {}, "Deviation: fell back"),
