@@ -56,6 +56,8 @@ _SESSION = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle 
 _KEY_COLUMNS = """
 SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
 WHERE i.indisprimary AND i.indrelid = @TABLE@::regclass ORDER BY array_position(i.indkey::int2[], a.attnum)"""
+# Without a primary key a row is told by its content, and by its place among those of the same content.
+_WHOLE_ROW = ("md5(t::text)", "row_number() OVER (PARTITION BY md5(t::text))")
 _COPY = "COPY (SELECT {columns} FROM {table} t{where} ORDER BY {order}) TO STDOUT"
 
 Keys = dict[bytes, bytes]
@@ -70,7 +72,7 @@ class Row(t.NamedTuple):
 
 
 class Table:
-    """A table with a primary key, as one session sees it.
+    """A table, as one session sees it.
 
     Args:
         session: where to ask.
@@ -87,8 +89,7 @@ class Table:
         if known is None:
             raise OpsError(f"The database has no table {name}; name existing tables.")
         self.columns = [str(row[0]) for row in session.query(_KEY_COLUMNS.replace("@TABLE@", literal(self._table)))]
-        if not self.columns:
-            raise OpsError(f"The table {name} has no primary key, so its rows cannot be told apart; leave it out.")
+        self._keys = [f"t.{identifier(column)}" for column in self.columns] or list(_WHOLE_ROW)
         self._where = f" WHERE {identifier(time_column)} > {literal(since)}" if since else ""
 
     def key_lines(self) -> t.Iterator[bytes]:
@@ -102,10 +103,9 @@ class Table:
             yield Row(key, digest, text)
 
     def _copy(self, before: list[str]) -> t.Iterator[bytes]:
-        keys = [f"t.{identifier(column)}" for column in self.columns]
-        columns = [*before, *(f"{key}::text" for key in keys)]
+        columns = [*before, *(f"{key}::text" for key in self._keys)]
         return self._session.copy_out(
-            _COPY.format(columns=", ".join(columns), table=self._table, where=self._where, order=", ".join(keys))
+            _COPY.format(columns=", ".join(columns), table=self._table, where=self._where, order=", ".join(self._keys))
         )
 
 

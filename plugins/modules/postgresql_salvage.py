@@ -15,8 +15,8 @@ description:
   - Do this before anything rewinds or restores over the old disk. Nothing is written back; people decide about the
     rows.
   - To learn what the new primary has, run it there with O(action=keys) and copy the file. Rows are compared by
-    primary key
-    and by a digest of all columns.
+    primary key and by a digest of all columns, without a primary key by that digest alone.
+  - What holds data and was not compared is named in RV(uncovered); keep the old data directory for it.
 version_added: 0.1.0
 author:
   - ccobservatory operations (@ccobservatory)
@@ -46,10 +46,24 @@ options:
     type: str
     required: true
   tables:
-    description: Tables with a primary key, as names, or as schema and name with a dot between them.
+    description:
+      - Tables, as names, or as schema and name with a dot between them.
+      - Without any, all tables of the database that outlive a crash. O(action=keys) then leaves out those that do not
+        fit into O(max_bytes); hand them to O(action=export) as O(left_out).
     type: list
     elements: str
-    required: true
+    default: []
+  left_out:
+    description: Tables that were not compared, though O(tables) is empty, for O(action=export).
+    type: list
+    elements: str
+    default: []
+  max_bytes:
+    description:
+      - How large the tables may be together that are compared when O(tables) is empty; the smallest come first.
+        All their keys are held in memory.
+    type: int
+    default: 134217728
   dest:
     description: File to write, readable by root alone.
     type: path
@@ -147,6 +161,22 @@ bytes:
   description: Size of the file.
   type: int
   returned: success
+tables:
+  description: The tables that were compared.
+  type: list
+  elements: str
+  returned: success
+left_out:
+  description: The tables that did not fit into O(max_bytes).
+  type: list
+  elements: str
+  returned: on O(action=keys)
+uncovered:
+  description: What holds data and was not compared, as tables, large objects and other databases.
+  type: list
+  elements: str
+  returned: on O(action=export)
+  sample: [table public.clicks, database reports]
 origin:
   description: The old cluster, with its C(system_identifier), C(timeline), C(state) and C(end_lsn).
   type: dict
@@ -164,17 +194,17 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ccobservatory.ops.plugins.module_utils import _cluster, _salvage
+from ansible_collections.ccobservatory.ops.plugins.module_utils import _cluster, _salvage, _salvage_tables
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._instants import iso, parse_instant
 from ansible_collections.ccobservatory.ops.plugins.module_utils._postgres import Connection
 
 
-def tables_of(session: Connection, params: dict[str, t.Any]) -> list[_salvage.Table]:
-    """The tables, as this session sees them."""
+def tables_of(session: Connection, names: list[str], params: dict[str, t.Any]) -> list[_salvage.Table]:
+    """The tables of these names, as this session sees them."""
     _salvage.prepare(session)
     since = iso(parse_instant(params["since"])) if params["since"] else None
-    return [_salvage.Table(session, name, since, params["time_column"]) for name in params["tables"]]
+    return [_salvage.Table(session, name, since, params["time_column"]) for name in names]
 
 
 def digest(path: str) -> str | None:
@@ -189,11 +219,15 @@ def keys(params: dict[str, t.Any]) -> dict[str, t.Any]:
     """Write the keys that the running server has."""
     with Connection(socket_dir=params["socket_dir"], port=params["port"], database=params["database"]) as session:
         session.settimeout(120)
+        names, left_out = (
+            (params["tables"], []) if params["tables"] else _salvage_tables.choose(session, params["max_bytes"])
+        )
         descriptor = os.open(params["dest"] + ".part", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(descriptor, "wb") as file:
-            found = _salvage.write_keys(tables_of(session, params), file.write)
+            found = _salvage.write_keys(tables_of(session, names, params), file.write)
     os.replace(params["dest"] + ".part", params["dest"])
-    return {"rows": sum(found.values()), "sha256": digest(params["dest"]), "bytes": os.stat(params["dest"]).st_size}
+    told = {"sha256": digest(params["dest"]), "bytes": os.stat(params["dest"]).st_size}
+    return {"rows": sum(found.values()), "tables": names, "left_out": left_out, **told}
 
 
 def export(module: AnsibleModule) -> dict[str, t.Any]:
@@ -206,10 +240,14 @@ def export(module: AnsibleModule) -> dict[str, t.Any]:
     origin = _cluster.control_facts(module.run_command, params["bin_dir"], params["data_dir"])
     with _salvage.IsolatedCopy(module.run_command, params) as copy, copy.session(params["database"]) as session:
         end = session.value("SELECT coalesce(pg_last_wal_replay_lsn(), pg_current_wal_lsn())")
-        found = _salvage.export_rows(tables_of(session, params), known, params["dest"])
+        every = [table.name for table in _salvage_tables.all_tables(session) if table.nameable]
+        names = params["tables"] or [name for name in every if name not in params["left_out"]]
+        found = _salvage.export_rows(tables_of(session, names, params), known, params["dest"])
+        rest = _salvage_tables.uncovered(session, names, copy.session)
         seconds = copy.seconds
     kept = {name: origin[name] for name in ("system_identifier", "timeline", "state")}
-    return {**found, "origin": {**kept, "end_lsn": end}, "seconds": seconds}
+    told = {"tables": names, "uncovered": rest, "origin": {**kept, "end_lsn": end}}
+    return {**found, **told, "seconds": seconds}
 
 
 def act(module: AnsibleModule) -> dict[str, t.Any]:
@@ -235,7 +273,9 @@ def main() -> None:
         argument_spec={
             "action": {"type": "str", "choices": ["export", "keys"], "default": "export"},
             "database": {"type": "str", "required": True},
-            "tables": {"type": "list", "elements": "str", "required": True},
+            "tables": {"type": "list", "elements": "str", "default": []},
+            "left_out": {"type": "list", "elements": "str", "default": []},
+            "max_bytes": {"type": "int", "default": 134217728},
             "dest": {"type": "path", "required": True},
             "keys_file": {"type": "path", "no_log": False},
             "since": {"type": "str"},

@@ -82,7 +82,7 @@ def _lost_but_salvaged(record: dict[str, Any], folder: Path) -> list[dict[str, A
     assert len(rows) == ledger["salvaged"] >= ledger["lost"]
     assert hashlib.sha256(path.read_bytes()).hexdigest() == ledger["salvage_sha256"]
     assert "evidence/salvage.jsonl" in {row["path"] for row in record["evidence"]}
-    held = {tuple(row["row"][key] for key in ("run", "worker", "n")) for row in rows if row["table"] == "ledger"}
+    held = {tuple(row["row"][key] for key in ("run", "worker", "n")) for row in rows if row["table"] == "public.ledger"}
     return [one for one in ledger["lost_sample"] if (ledger["run"], one["worker"], one["n"]) not in held]
 
 
