@@ -24,10 +24,13 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._controller impo
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "hosts": {"type": "list", "elements": "str", "required": True},
+    "optional": {"type": "list", "elements": "str", "default": []},
     "module": {"type": "str", "required": True},
     "arguments": {"type": "dict", "default": {}},
     "timeout": {"type": "float", "default": 120.0},
 }
+# How long the optional hosts may take beyond the others, in seconds.
+_GRACE_S = 0.2
 # What a module needs to know of its host beside the options of the connection.
 _FACTS = ("ansible_python_interpreter", "ansible_interpreter_python_fallback", "inventory_hostname", "ansible_host")
 
@@ -41,19 +44,23 @@ class ActionModule(ActionBase):
     _supports_async = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return ``results``, one a host in the order of ``hosts``, each with ``item``, the host's name."""
+        """Return ``results``, one a host in the order of ``hosts``, then ``optional``, each with ``item``, its name."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _unused, args = self.validate_argument_spec(argument_spec=ARGUMENTS)
-        hosts = list(dict.fromkeys(plain(args["hosts"])))
+        wanted = list(dict.fromkeys(plain(args["hosts"])))
+        hosts = list(dict.fromkeys([*wanted, *plain(args["optional"])]))
         known = (task_vars or {})["hostvars"]
         unknown = [host for host in hosts if host not in known]
         if unknown:
             return {**result, **failure(OpsError(f"The inventory has no host {', '.join(unknown)}."))}
         children = [_Child(host, self._prepared(host, known[host], args)) for host in hosts]
         deadline = time.monotonic() + args["timeout"]
-        results = [{**child.result(deadline), "item": child.host} for child in children]
+        results = [{**child.result(deadline), "item": child.host} for child in children[: len(wanted)]]
+        deadline = min(deadline, time.monotonic() + _GRACE_S)
+        results += [{**child.result(deadline), "item": child.host} for child in children[len(wanted) :]]
         result.update(results=results, changed=any(row.get("changed") for row in results))
-        failed = [f"{row['item']}: {row.get('msg', 'no reason given')}" for row in results if _failed(row)]
+        needed = results[: len(wanted)]
+        failed = [f"{row['item']}: {row.get('msg', 'no reason given')}" for row in needed if _failed(row)]
         if failed:
             result.update(failed=True, msg="; ".join(failed))
         return result

@@ -14,6 +14,8 @@ description:
     is open.
   - Changes nothing. M(ccobservatory.ops.pgbouncer_target) points the poolers elsewhere before.
   - An answer, even a single one, fails the module, since a promotion must not follow it.
+  - A host that refuses is up, and nothing takes connections there. One that is unreachable may only be cut off from
+    here, so the proof says which of the two it was; ask from several places.
 version_added: 0.1.0
 author:
   - ccobservatory operations (@ccobservatory)
@@ -68,7 +70,7 @@ proof:
     proof: address
     host: db1
     method: 3 connections to 10.0.1.11:5432, targets of PgBouncer
-    observed: refused; PgBouncer uses db2:5432
+    observed: refused by the host, nothing listens; PgBouncer uses db2:5432
     at: "2026-11-23T21:04:05.678Z"
     proved: true
 attempts:
@@ -114,6 +116,11 @@ def attempts(params: dict[str, t.Any], addresses: list[str]) -> list[dict[str, t
         return list(pool.map(lambda pair: attempt(*pair), wanted))
 
 
+def words_of(reason: str) -> str:
+    """What a failed attempt proves: a refusal comes from the host itself, anything else may come from the way there."""
+    return "refused by the host, nothing listens" if reason == "refused" else f"unreachable from here ({reason})"
+
+
 def pooler_findings(params: dict[str, t.Any], names: set[str]) -> tuple[list[str], list[str]]:
     """Where PgBouncer still names the host, and the targets it has in effect."""
     console = Console(
@@ -147,7 +154,7 @@ def judge(params: dict[str, t.Any]) -> dict[str, t.Any]:
     addresses = addresses_of(host, params["addresses"])
     met = attempts(params, addresses)
     answered = sorted({a["address"] for a in met if a["reason"] is None})
-    observed = ", ".join(sorted({str(a["reason"]) for a in met if a["reason"] is not None})) or "answered"
+    observed = ", ".join(sorted({words_of(a["reason"]) for a in met if a["reason"] is not None})) or "answered"
     found: list[str] = []
     method = f"{params['tries']} connections to {', '.join(f'{a}:{port}' for a in addresses)}"
     if params["pgbouncer"]:

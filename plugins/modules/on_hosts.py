@@ -34,6 +34,13 @@ options:
     type: list
     elements: str
     required: true
+  optional:
+    description:
+      - More hosts, which are not waited for. One that has not ended shortly after the last of O(hosts), or that fails,
+        has failed in its row of RV(results) and does not fail the task.
+    type: list
+    elements: str
+    default: []
   module:
     description: Full name of the module.
     type: str

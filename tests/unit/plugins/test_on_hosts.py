@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,16 @@ ROOT = Path(__file__).resolve().parents[3]
 HOSTS = ("one", "two", "three")
 
 
-def played(tmp_path: Path, task: dict[str, Any], *arguments: str) -> tuple[int, dict[str, Any], str]:
+def played(
+    tmp_path: Path, task: dict[str, Any], *arguments: str, **interpreters: str
+) -> tuple[int, dict[str, Any], str]:
     """Run one task that keeps its result, and return exit code, result and output."""
     # The last host names no interpreter: Ansible has to find it, as on most hosts of the world.
     known = "ansible_python_interpreter=/usr/bin/python3"
     found = "ansible_interpreter_python_fallback='[\"/usr/bin/python3\"]'"
-    lines = [f"{host} ansible_connection=local {found if host == HOSTS[-1] else known}\n" for host in HOSTS]
+    said = {host: f"ansible_python_interpreter={path}" for host, path in interpreters.items()}
+    python = {host: said.get(host, found if host == HOSTS[-1] else known) for host in HOSTS}
+    lines = [f"{host} ansible_connection=local {python[host]}\n" for host in HOSTS]
     inventory = "".join(lines)
     (tmp_path / "hosts").write_text(inventory, encoding="utf-8")
     kept = {
@@ -66,6 +71,23 @@ def test_one_failed_host_fails_the_task_and_is_named(tmp_path: Path) -> None:
     _code, result, _said = played(tmp_path, on_hosts("ansible.builtin.command", ("two",), argv=["false"]))
     assert result["failed"] is True
     assert result["msg"].startswith("two: ") and "non-zero return code" in result["msg"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("needed", [False, True])
+def test_a_host_that_may_be_lost_is_not_waited_for(tmp_path: Path, needed: bool) -> None:
+    frozen = tmp_path / "python"
+    frozen.write_text("#!/bin/sh\nexec sleep 100\n", encoding="utf-8")
+    frozen.chmod(0o755)
+    task = on_hosts("ansible.builtin.command", ("one", "two") if needed else ("one",), argv=["true"])
+    task["ccobservatory.ops.on_hosts"] |= {"optional": ["two", "three"], "timeout": 15}
+    began = time.monotonic()
+    _code, result, _said = played(tmp_path, task, two=str(frozen))
+    rows = {row["item"]: bool(row.get("failed")) for row in result["results"]}
+    assert rows["one"] is False
+    assert rows["two"] is True
+    assert result.get("failed", False) is needed
+    assert needed or time.monotonic() - began < 15
 
 
 @pytest.mark.slow

@@ -71,6 +71,13 @@ WORLD["asked"] = dict(lsn=ARGS.get("replay_lsn"), before=ARGS.get("timeline_befo
 ME["standby"] = False
 end(first_write="2026-11-23T20:00:01.000Z", promoted="2026-11-23T20:00:01.000Z", timeline_after=2)
 """,
+    "fence_address": """
+if ME["sees"] == "nothing":
+    sys.exit(1)
+told = dict(proof="address", host=ARGS["host"], method="a connection", at="2026-11-23T20:00:01.000Z")
+open_now = ME["sees"] == "answered"
+end(proof=dict(told, observed=ME["sees"], proved=not open_now), failed=open_now, msg="It still answers.")
+""",
     "pgbouncer_target": """
 if ARGS["action"] in ME.get("fails", {}):
     end(failed=True, msg="PgBouncer does not answer.")

@@ -88,7 +88,17 @@ def test_an_address_that_answers_fails_the_fence(run_module: RunModule) -> None:
     assert "db1 still answers at 127.0.0.1" in refused["msg"]
     assert refused["proof"]["proved"] is False
     given = run_module(fence_address, where, run=nothing)
-    assert (given["proof"]["proved"], given["proof"]["observed"], len(given["attempts"])) == (True, "refused", 2)
+    assert (given["proof"]["proved"], len(given["attempts"])) == (True, 2)
+    assert given["proof"]["observed"] == "refused by the host, nothing listens"
+
+
+@pytest.mark.parametrize("reason", ["no answer in 0.5 s", "no route to host", "network is unreachable"])
+def test_a_host_that_is_cut_off_has_refused_nobody(
+    run_module: RunModule, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    monkeypatch.setattr(fence_address, "try_connect", lambda *_where: reason)
+    found = run_module(fence_address, {"host": "db1", "addresses": ["10.0.1.11"], "tries": 1}, run=nothing)
+    assert found["proof"]["observed"] == f"unreachable from here ({reason})"
 
 
 class Pooler:
