@@ -7,12 +7,15 @@ A primary that waits for receivers hangs at every commit once none is left. This
 several times a second. While no receiver replies it clears synchronous_standby_names, which releases the waiting
 commits at once, and remembers the value. When a receiver streams again it sets the value again.
 
-Only a setting that names receivers (rx_...) is touched, and only on a primary.
+Only a setting that names receivers (rx_...) is touched, and only on a primary. It is written where the procedures
+write it, outside of the data directory: in postgresql.auto.conf it would outvote them and travel in every backup. That
+file is the second choice, when the first cannot be written or does not prevail: no commit may wait for the dead.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -29,6 +32,13 @@ SELECT pg_is_in_recovery(), current_setting('synchronous_standby_names'),
        coalesce((SELECT json_agg(json_build_array(pid, reply_time)) FROM pg_stat_replication
                  WHERE state = 'streaming' AND starts_with(application_name, %s)), '[]')
 """
+# What an earlier watchdog, or a restore of its time, left in the data directory; an empty text was its way to clear.
+STRAY = """
+SELECT setting FROM pg_file_settings
+WHERE name = 'synchronous_standby_names' AND sourcefile LIKE '%/postgresql.auto.conf'
+"""
+RESET = "ALTER SYSTEM RESET synchronous_standby_names"
+TRIES = 2  # looks after which the file of the procedures has had its chance
 NOTICE, WARNING = 5, 4
 
 
@@ -83,11 +93,38 @@ def look(connection: Any) -> View:
     return View(in_recovery, names, tuple((int(pid), reply) for pid, reply in receivers))
 
 
-def apply(connection: Any, names: str) -> None:
-    """Set synchronous_standby_names in the cluster and load it."""
+def apply(connection: Any, names: str, file: Path | None) -> None:
+    """Set synchronous_standby_names in ``file``, or in the data directory without one or when it cannot be written."""
     with connection.cursor() as cursor:
-        cursor.execute("ALTER SYSTEM SET synchronous_standby_names = %s", (names,))
+        try:
+            if file is None:
+                raise FileNotFoundError
+            write(file, names)
+            cursor.execute(RESET)
+        except OSError:
+            cursor.execute("ALTER SYSTEM SET synchronous_standby_names = %s", (names,))
         cursor.execute("SELECT pg_reload_conf()")
+
+
+def write(file: Path, names: str) -> None:
+    """Replace the configuration file that says whom a commit waits for, at once or not at all."""
+    quoted = names.replace("'", "''")
+    draft = file.with_name(f".{file.name}.new")  # the server reads no file whose name begins with a dot
+    draft.write_text(f"synchronous_standby_names = '{quoted}'\n", encoding="utf-8")
+    draft.chmod(0o644)
+    os.replace(draft, file)
+
+
+def tidy(connection: Any) -> bool:
+    """Take receivers' names, or nothing at all, out of postgresql.auto.conf; tell whether there was something."""
+    with connection.cursor() as cursor:
+        cursor.execute(STRAY)
+        stray = [setting or "" for (setting,) in cursor.fetchall()]
+        if not stray or not (stray[-1] == "" or PREFIX in stray[-1]):
+            return False
+        cursor.execute(RESET)
+        cursor.execute("SELECT pg_reload_conf()")
+    return True
 
 
 def say(priority: int, text: str) -> None:
@@ -95,18 +132,22 @@ def say(priority: int, text: str) -> None:
     print(f"<{priority}>{text}", flush=True)
 
 
-def watch(connection: Any, state: Watch, interval: float, remembered: Path) -> None:
+def watch(connection: Any, state: Watch, interval: float, remembered: Path, file: Path) -> None:
     """Look and act until the connection is lost, which psycopg2.Error tells."""
+    before: str | None = None
+    tries = 0
     while True:
         names = state.decide(look(connection), time.monotonic())
+        tries = tries + 1 if names == before else 0
         if names is not None:
-            apply(connection, names)
+            apply(connection, names, file if tries < TRIES else None)
             if names:
                 say(NOTICE, f"a receiver streams again; commits wait for {names}")
             else:
                 remembered.write_text(state.wanted, encoding="utf-8")
                 say(WARNING, f"no receiver answers; commits go on without {state.wanted}")
             time.sleep(interval)  # the reload takes a moment to show
+        before = names
         time.sleep(interval)
 
 
@@ -121,6 +162,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--interval", type=float, default=0.5)
     parser.add_argument("--silence", type=float, default=3.0)
     parser.add_argument("--remembered", type=Path, default=REMEMBERED)
+    parser.add_argument("--file", type=Path, required=True, help="configuration file that holds the setting")
     options = parser.parse_args(arguments)
     wanted = options.names
     if not wanted and options.remembered.exists():
@@ -137,7 +179,12 @@ def main(arguments: Sequence[str]) -> int:
                 options="-c statement_timeout=2s -c synchronous_commit=local",
             )
             connection.autocommit = True
-            watch(connection, state, options.interval, options.remembered)
+            if tidy(connection):
+                say(
+                    NOTICE,
+                    "synchronous_standby_names was in postgresql.auto.conf, where procedures cannot set it; reset",
+                )
+            watch(connection, state, options.interval, options.remembered, options.file)
         except psycopg2.Error:
             time.sleep(options.interval)
         except KeyboardInterrupt:

@@ -4,11 +4,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+
+from tests.unit.verify_history import _postgresql
 
 NAMES = 'ANY 1 ("rx_mon1", "rx_repo1")'
 
@@ -109,11 +114,96 @@ def test_a_standby_is_never_touched(watchdog: ModuleType) -> None:
 
 def test_the_watch_acts_and_remembers(watchdog: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     views = [view(watchdog, NAMES), view(watchdog, ""), view(watchdog, "", (9, "t2"))]
-    done: list[str] = []
+    done = watched(watchdog, views, tmp_path, monkeypatch)
+    assert done == [("", True), (NAMES, True)]
+    assert (tmp_path / "names").read_text() == NAMES
+
+
+def test_a_file_that_does_not_prevail_is_outvoted(
+    watchdog: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another file sets the names after ours: the third try goes where nothing comes after it."""
+    views = [view(watchdog, NAMES) for _try in range(3)] + [view(watchdog, ""), view(watchdog, NAMES)]
+    done = watched(watchdog, views, tmp_path, monkeypatch)
+    assert done == [("", True), ("", True), ("", False), ("", True)]
+
+
+def watched(
+    watchdog: ModuleType, views: list[Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[str, bool]]:
+    """Watch through these views, and return what was set and whether in the file of the procedures."""
+    done: list[tuple[str, bool]] = []
     monkeypatch.setattr(watchdog.time, "sleep", lambda seconds: None)
     monkeypatch.setattr(watchdog, "look", lambda connection: views.pop(0))
-    monkeypatch.setattr(watchdog, "apply", lambda connection, names: done.append(names))
+    monkeypatch.setattr(watchdog, "apply", lambda connection, names, file: done.append((names, file is not None)))
     with pytest.raises(IndexError):
-        watchdog.watch(object(), watchdog.Watch(3.0), 0.5, tmp_path / "names")
-    assert done == ["", NAMES]
-    assert (tmp_path / "names").read_text() == NAMES
+        watchdog.watch(object(), watchdog.Watch(3.0), 0.5, folder / "names", folder / "60-synchronous.conf")
+    return done
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[tuple[Any, Path]]:
+    """A session with a real server, and a directory of configuration that it includes."""
+    with _postgresql.server() as url:
+        link = _postgresql.connect(int(url.rpartition(":")[2]), "postgres")
+        link.autocommit = True
+        with contextlib.closing(link), link.cursor() as cursor:
+            cursor.execute("SHOW config_file")
+            main = Path(cursor.fetchone()[0])
+            folder = main.parent / "conf.d"
+            folder.mkdir(mode=0o755)
+            main.write_text(main.read_text(encoding="utf-8") + f"include_dir = '{folder}'\n", encoding="utf-8")
+            yield link, folder / "60-synchronous.conf"
+
+
+def shown(link: Any, names: str) -> bool:
+    """Tell whether the server comes to wait for these names."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        with link.cursor() as cursor:
+            cursor.execute("SHOW synchronous_standby_names")
+            if cursor.fetchone()[0] == names:
+                return True
+        time.sleep(0.05)
+    return False
+
+
+def stray(link: Any, watchdog: ModuleType) -> list[Any]:
+    with link.cursor() as cursor:
+        cursor.execute(watchdog.STRAY)
+        return list(cursor.fetchall())
+
+
+def test_what_is_set_stands_outside_of_the_data(watchdog: ModuleType, place: tuple[Any, Path]) -> None:
+    link, file = place
+    with link.cursor() as cursor:
+        cursor.execute("ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (rx_old)'")
+    watchdog.apply(link, NAMES, file)
+    assert shown(link, NAMES)
+    assert stray(link, watchdog) == []
+    # A procedure that writes the same file afterwards is heard.
+    file.write_text("synchronous_standby_names = ''\n", encoding="utf-8")
+    with link.cursor() as cursor:
+        cursor.execute("SELECT pg_reload_conf()")
+    assert shown(link, "")
+
+
+def test_without_its_file_it_still_frees_the_commits(watchdog: ModuleType, place: tuple[Any, Path]) -> None:
+    link, file = place
+    watchdog.apply(link, NAMES, file)
+    assert shown(link, NAMES)
+    watchdog.apply(link, "", file.parent / "missing" / file.name)
+    assert shown(link, "")
+    assert stray(link, watchdog) == [("",)]
+
+
+@pytest.mark.parametrize(("left", "reset"), [(NAMES, True), ("", True), ('"db2"', False)])
+def test_what_an_earlier_one_left_in_the_data_is_taken_out(
+    watchdog: ModuleType, place: tuple[Any, Path], left: str, reset: bool
+) -> None:
+    link, _file = place
+    assert watchdog.tidy(link) is False
+    with link.cursor() as cursor:
+        cursor.execute("ALTER SYSTEM SET synchronous_standby_names = %s", (left,))
+    assert watchdog.tidy(link) is reset
+    assert bool(stray(link, watchdog)) is not reset
