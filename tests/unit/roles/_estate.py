@@ -93,6 +93,8 @@ end(gap=dict(seconds=1.5), errors_since=dict(requests=0))
 }
 PROGRAMS = {
     "systemctl": """
+if "is-active" in sys.argv:
+    sys.exit(0 if ME.get("receiver") else 3)
 if "show" in sys.argv:
     print("LoadState=loaded\\nActiveState=" + ("active" if ME["run"] else "inactive"))
     sys.exit(0)
@@ -108,7 +110,7 @@ end()
     "runuser": """
 if not ME["run"]:
     sys.exit("psql: error: connection to server on socket failed")
-print("f" if ME["standby"] else "t")
+print(ME.get("names", "") if "SHOW" in sys.argv[-1] else "f" if ME["standby"] else "t")
 """,
 }
 PLAY = """
@@ -126,6 +128,7 @@ PLAY = """
     - ccobservatory.ops.drill_journal: {action: enter, step: "{{ step }}"}
       register: __dr_journal
     - ansible.builtin.include_tasks: "{{ role }}/tasks/{{ file }}"
+    - ansible.builtin.assert: {that: __dr_journal.current == step, quiet: true}  # a task that is skipped registers too
     - ansible.builtin.copy: {content: "{{ __dr_result | to_json }}", dest: "{{ reports }}/../result.json"}
 """
 
@@ -142,7 +145,7 @@ class Estate:
             "log": [],
             "hosts": {name: {**known[name], **hosts.get(name, {})} for name in known},
         }
-        self.result: dict[str, Any] = {}
+        self.result: Any = {}
         self.said = ""
         self._collection()
         for name in known:
@@ -207,7 +210,7 @@ class Estate:
                 "ansible_host": name,
                 "ansible_python_interpreter": interpreter,
             }
-        groups = {"postgresql": DATABASES, "pgbouncer": POOLERS}
+        groups = {"postgresql": DATABASES, "pgbouncer": POOLERS, "wal_receiver": ["client1"]}
         children = {group: {"hosts": dict.fromkeys(names)} for group, names in groups.items()}
         text = yaml.safe_dump({"all": {"hosts": hosts, "children": children}})
         (self.folder / "hosts.yml").write_text(text, encoding="utf-8")
