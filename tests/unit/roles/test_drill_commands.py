@@ -108,7 +108,7 @@ def test_the_restore_names_the_backup(restored: dict[str, list[str]]) -> None:
         "ansible db2 -m ccobservatory.ops.pgbackrest_restore -a 'stanza=main data_dir=/var/lib/postgresql/15/main "
         "set=20261123-190000F type=default target_timeline=1 archive_mode=on delta=true'"
     )
-    assert restored["arrange"][0].endswith("pgbackrest_backup -a 'stanza=main type=diff'")
+    assert restored["arrange"][1].endswith("pgbackrest_backup -a 'stanza=main type=diff'")
 
 
 def test_a_statement_that_destroys_is_named(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_statement_that_destroys_is_named(tmp_path: Path) -> None:
     assert told["fault"][0].startswith("ansible db1 -m ansible.builtin.command -a ")
     assert "DROP TABLE ledger" in told["fault"][0]
     assert "pg_switch_wal" in told["decide"][1]
-    assert len(told["arrange"]) == 1
+    assert len(told["arrange"]) == 2
     assert "type=lsn" in told["restore"][1]
 
 
