@@ -48,7 +48,7 @@ PLAYED = {
     "postgresql_controldata": """
 silent = ME.get("silent", False)
 end(running=ME["run"], present=True, state=ME["state"] if not ME["run"] else "in production",
-    in_recovery=None if silent or not ME["run"] else ME["standby"])
+    accepting=ME["run"] and not silent, wal_timeline=1, in_recovery=None if silent or not ME["run"] else ME["standby"])
 """,
     "postgresql_stop": """
 if NAME in ME.get("fails", {}):
