@@ -57,9 +57,8 @@ def test_whatever_a_kill_left_the_switch_goes_on(
 def test_a_second_run_counts_the_gap_from_when_clients_were_held(tmp_path: Path) -> None:
     estate = Estate(tmp_path, db2=WRITING, db1={**STANDBY, "fails": {"postgresql_promote": "promoted"}})
     assert switch(estate) == 2
-    since = [
-        line for line in (next(tmp_path.glob("reports/test/drills/*/journal.jsonl"))).read_text().split('"held":"')
-    ][1]
+    (journal,) = tmp_path.glob("reports/test/drills/*/journal.jsonl")
+    since = journal.read_text().split('"held":"')[1]
     estate.world["hosts"]["db1"]["fails"] = {}
     assert switch(estate) == 0, estate.said[-3000:]
     assert estate.world["since"] == since.partition('"')[0]

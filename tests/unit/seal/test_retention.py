@@ -58,7 +58,7 @@ def test_an_archive_that_nobody_touched_stays_intact(base: Path, verifier: Modul
     assert prune_to(base, sealing, 2.5) == [first, second]
     assert len(runs(base)) == 3
     assert faults(verifier, runs(base)[-1], sealing, "--chain", "--daily") == []
-    checked, *_ = verifier.check(runs(base)[0], allowed_signers=sealing.allowed_signers)
+    checked = verifier.check(runs(base)[0], allowed_signers=sealing.allowed_signers)[0]
     assert f"{second} and what was before it were removed" in " ".join(checked.notes)
     # And again on another day, from the record of the first time.
     assert len(prune_to(base, sealing, 1.5)) == 1
