@@ -8,6 +8,7 @@ kept in the state directory, so that a new secret needs nothing but its placehol
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import secrets
@@ -24,6 +25,7 @@ TEMPLATES = Path(__file__).resolve().parent / "inventory"
 HEADER = "# Written by the lab; edits are lost at the next `lab up`. The templates are in lab/inventory/.\n"
 PRIVATE_FILES = ("secrets.yml",)
 MULTIPLEX = "-o ControlMaster=auto -o ControlPersist=10m -o ServerAliveInterval=5 -o ServerAliveCountMax=3"
+CLIENT_LEFT_OUT = datetime.timedelta(days=300)
 CONTROL_PATH = "%(directory)s/%%h"
 
 
@@ -91,6 +93,7 @@ def _values(estate: Estate, program: Path) -> dict[str, str]:
         "pki_dir": text(str(estate.pki)),
         "signing_key": text(str(estate.keys / REPORT_SIGNER)),
         "allowed_signers": text(str(estate.keys / "allowed_signers")),
+        "client_left_out_until": f"{datetime.datetime.now(tz=datetime.UTC) + CLIENT_LEFT_OUT:%Y-%m-%dT00:00:00Z}",
         "verify_user": VERIFIER,
         "verify_key": text(str(estate.keys / VERIFIER)),
         "verify_public_key": text(f"{public_key(estate.keys / VERIFIER)} {VERIFIER}@{estate.prefix}"),

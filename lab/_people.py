@@ -212,8 +212,8 @@ def requests(now: Moment) -> list[Row]:
 
 def blocked(now: Moment) -> list[Row]:
     """Return one thing that waits."""
-    since = text(back(now, 5, 10))
-    about = {"title": "A second machine", "depends_on": "the machine's owner", "owner": A}
+    since = text(work.blocked_since(now))
+    about = {"title": "A second machine", "depends_on": work.BLOCKED_ON, "owner": A}
     return [{"id": "blocked-1", "at": since, "blocked_since": since, **about}]
 
 

@@ -21,6 +21,7 @@ POOLS = ("application", "database", "balancer")
 EXPECTED_RATIO = {"cpu": 0.3, "memory": 0.2}
 METHOD = "guess of a stand-in: a quiet lab, the same every day"
 BRIEF_AT = datetime.timedelta(hours=7, minutes=45)
+BLOCKED_ON = "the machine's owner"
 A, B, C = "stand-in A", "stand-in B", "stand-in C"
 
 
@@ -32,6 +33,11 @@ def text(moment: Moment) -> str:
 def midnight(moment: Moment) -> Moment:
     """Return the beginning of a day (UTC)."""
     return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def blocked_since(now: Moment) -> Moment:
+    """Return since when the one thing waits that is blocked."""
+    return midnight(now - 5 * DAY) + datetime.timedelta(hours=10)
 
 
 def changes(now: Moment) -> list[Row]:
@@ -146,5 +152,6 @@ def briefs(now: Moment) -> list[Row]:
         if day.weekday() < 5 and produced <= now:
             row: Row = {"id": f"standup-{day:%Y-%m-%d}", "at": text(produced), "produced": text(produced)}
             row |= {"kind": "standup", "day": f"{day:%Y-%m-%d}", "figures": {}}
-            rows.append({**row, "deployments": ["CHG-2"], "blocked": ["blocked-1"]})
+            waits = {"id": "blocked-1", "depends_on": BLOCKED_ON, "since": text(blocked_since(now))}
+            rows.append({**row, "deployments": ["CHG-2"], "blocked": ["blocked-1"], "waits": [waits]})
     return rows

@@ -142,7 +142,7 @@ def rules(estate: Estate) -> dict[str, list[dict[str, Any]]]:
         kept = [git(remote, "config", "--default", "false", "--get", setting) == "true" for setting in PROTECTION]
         row = {"id": f"rules-{name}", "repository": name, "branch": BRANCH, "protected": all(kept)}
         more = {"by": "lab/lab records", "notes": "Read from the settings of the remote.", "at": text(_now())}
-        rows.append({**more, **row, "required_approvals": 0, "force_push": not kept[0]})
+        rows.append({**more, **row, "required_approvals": 0, "force_push": not kept[0], "bypass": []})
     return {"repository_rules": rows}
 
 
@@ -187,6 +187,8 @@ def run_pipeline(estate: Estate, commit: str) -> dict[str, list[dict[str, Any]]]
         "log": str(log),
     }
     state = {"id": PIPELINE, "pipeline": PIPELINE, "enabled": True, "default_branch": BRANCH, "deploys": False}
+    # Whoever may write to the directory changes it; the lab has no system with accounts for that.
+    state["administrators"] = []
     names = [stage["name"] for stage in stages]
     return {"pipeline": [{**common, **state, "stages": names}], "pipeline_run": [{**common, **run}]}
 

@@ -14,6 +14,8 @@ mkdir -p "$stamps"
 tools_packages=(git make python3 python3-venv ca-certificates)
 lab_packages=(podman runc netavark aardvark-dns iptables mmdebstrap debian-archive-keyring nftables iproute2 openssh-client openssl
     postgresql rsync shellcheck zstd)
+browser_packages=(chromium)
+os_release=/etc/os-release
 
 # Run a long command with a line every 20 s, so that silence never looks like a hang; its output is shown when it fails.
 patiently() {
@@ -45,6 +47,9 @@ no_cluster_of_our_own() {
     as_root mkdir -p "$(dirname "$no_cluster")"
     echo "create_main_cluster = false" | as_root tee "$no_cluster" >/dev/null
 }
+
+# Ubuntu's Chromium is a snap, which cannot read the pages that a test writes: there the stage browser is left out.
+is_ubuntu() { grep -qsx 'ID="\?ubuntu"\?' "$os_release"; }
 
 missing_packages() {
     local package
@@ -99,7 +104,10 @@ case $what in
         ;;
     lab)
         no_cluster_of_our_own
-        install_packages "${tools_packages[@]}" "${lab_packages[@]}"
+        if is_ubuntu; then
+            browser_packages=()
+        fi
+        install_packages "${tools_packages[@]}" "${lab_packages[@]}" "${browser_packages[@]}"
         make_environment
         lab/lab image
         ;;

@@ -6,8 +6,13 @@ cd "$(dirname "$0")/.."
 source scripts/console.sh
 export PATH=$PWD/.venv/bin:$PATH
 inventory=inventories/lab/hosts.yml
-# Faults that every morning has to find: a service that stopped, a certificate that ended, a host that is gone.
-faults=("service-stop app2 ccobservatory.service" "expire-certificate repo1" "host-kill app3")
+# Faults that every morning has to find, each with the cell that turns: a service that stopped (its port is on the inventory page), a
+# certificate that ended, a host that is gone.
+faults=(
+    "service-stop app2 ccobservatory.service: INFRA-04 app2 fail"
+    "expire-certificate repo1: SECURITY-02 repo1 fail"
+    "host-kill app3: INFRA-02 app3 unknown"
+)
 
 # A red morning is an answer, not a failure of the demonstration: 1 fails, 10 unknown, 11 stale.
 morning() {
@@ -33,15 +38,16 @@ morning
 runs=(reports/lab/2*Z)
 python scripts/inventory_page.py "${runs[-1]}" .lab/ops/repositories/documentation/inventory.md
 lab/lab --quiet records
-say "morning again, with three faults planted: ${faults[*]}"
+say "morning again, with three faults planted: ${faults[*]%%:*}"
 # Whatever ends this script from here on, Ctrl-C too, takes the faults back.
 trap 'lab/lab --quiet heal --all' EXIT
 for fault in "${faults[@]}"; do
-    read -ra words <<<"$fault"
+    read -ra words <<<"${fault%%:*}"
     lab/lab --quiet fault "${words[@]}"
 done
 morning
 lab/lab --quiet heal --all
 trap - EXIT
 say "done; every fault is taken back"
-python scripts/proved.py reports/lab
+# Ends with an error unless the second morning found each of them.
+python scripts/proved.py reports/lab "${faults[@]}"

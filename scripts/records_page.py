@@ -27,7 +27,8 @@ HEAD = """\
 
 What people do is proved by records: one YAML or JSON file each, or a list of several, below the directory that
 `verify_records_dir` names, in a folder called like its type. What playbooks do leaves records of the same types below
-`verify_runs_dir`. Keep people's records in git and let somebody else review them.
+`verify_runs_dir`; the page for [auditors](auditor.md) lists what the record of a drill holds. Keep people's records in
+git and let somebody else review them.
 
 This page is written by `scripts/records_page.py` from the schemas; edit those.
 
@@ -40,6 +41,7 @@ This page is written by `scripts/records_page.py` from the schemas; edit those.
 - A record is *declared* as it stands. It is *attested* when `ssh-keygen -Y sign -n ccobservatory.ops -f KEY FILE` left
   `FILE.sig` beside it and the key stands in `verify_allowed_signers`. A signature that does not hold, or whose file is
   gone, is an error. What playbooks leave is *machine*, chained to the record before it.
+- Backups, restores, restore tests and drills are told by playbooks alone: a file written by hand says nothing of them.
 - `environment` is the environment's own name, or one of those in `verify_environments` when several share the folder.
 - A record proves that somebody said something, and when. It does not prove that it was done well.
 
@@ -70,8 +72,10 @@ These may lie among the records as they come from the program:
 | `cost` | `provider@20261126T060000Z.focus.csv` | a cost export with FOCUS columns |
 
 The name begins with `host_`, `image_` or `repository_` and what was scanned, as the inventory calls it; the time in it
-may be left out where the form tells it. debsecan knows no critical findings and leaves many unrated, so it proves no
-absence of critical ones.
+may be left out where the form tells it. Of when its list of vulnerabilities is, only Grype tells by itself: put the key
+`VulnerabilityDB` of `trivy version --format json` beside the others of Trivy's report, and `database_built` into the
+`properties` of the driver of SARIF; without it the scan's controls stay unknown. debsecan knows no critical
+findings and leaves many unrated, so it proves no absence of critical ones.
 
 ## Keys of every record
 

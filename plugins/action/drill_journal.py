@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical impor
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._journal import (
     NOTE_KINDS,
+    STEP_ID,
     VERDICTS,
     chain,
     plan_lines,
@@ -28,12 +28,14 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._journal_store i
     Store,
     drills_dir,
     expected_seconds,
+    foreign,
     is_sealed,
     locked,
     new_drill_folder,
     outlived,
     release,
     unfinished,
+    unsealed,
 )
 from ansible_collections.ccobservatory.ops.plugins.module_utils._orphans import end
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._controller import (
@@ -46,7 +48,6 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_commands 
 
 display = Display()
 
-_STEP_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
 _BRIEF = (
     *("drill_id", "environment", "scenario", "mode", "started", "ended", "closed", "verdict"),
     *("current", "done", "results", "entered", "left", "interruptions", "retreat"),
@@ -64,6 +65,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "plan": {"type": "list", "elements": "dict", "default": []},
     "header": {"type": "dict", "default": {}},
     "reports_dir": {"type": "path"},
+    "overtakes": {"type": "str"},
     "resume": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
     "dir": {"type": "path"},
     "step": {"type": "str"},
@@ -110,8 +112,8 @@ class ActionModule(ActionBase):
 
 
 class _Clerk:
-    """Turns the arguments of one task into entries, and the entries into the result. In check mode nothing is "
-    "written."""
+    """Turns the arguments of one task into entries, and the entries into the result. In check mode nothing is
+    written."""
 
     def __init__(self, args: dict[str, Any], fact: dict[str, Any], *, check: bool) -> None:
         self.args = args
@@ -123,10 +125,12 @@ class _Clerk:
     # What a task may ask for
 
     def do_find(self) -> dict[str, Any]:
-        """Return the drill of any scenario that has no end, or an empty name; nothing is opened or written."""
-        folder = unfinished(drills_dir(self.args["reports_dir"], self.args["environment"]), scenario=None)
+        """Return the drill that has no end, or an empty name, and those without a pack; nothing is written."""
+        base = drills_dir(self.args["reports_dir"], self.args["environment"])
+        folder = unfinished(base, scenario=self.args["scenario"], others=True)
         state = state_of(Store(folder, owner=self.owner).read().entries) if folder else {}
-        told = {key: state.get(key) or "" for key in ("scenario", "mode")}
+        told: dict[str, Any] = {key: state.get(key) or "" for key in ("scenario", "mode")}
+        told["unsealed"] = [left.name for left in unsealed(base)]
         return {"changed": False, "unfinished": folder.name if folder else "", **told}
 
     def do_plan(self) -> dict[str, Any]:
@@ -135,7 +139,7 @@ class _Clerk:
         base = drills_dir(args["reports_dir"], args["environment"])
         plan = _checked_plan(args["plan"], expected_seconds(base, scenario=args["scenario"]))
         expected = sum(item["expected_s"] or 0 for item in plan)
-        left = unfinished(base, scenario=args["scenario"])
+        left = unfinished(base, scenario=args["scenario"], others=bool(args["overtakes"]))
         told = {"lines": plan_lines(plan), "expected_s": round(expected, 1), "unfinished": left.name if left else ""}
         return {"changed": False, "plan": plan, **told}
 
@@ -147,11 +151,12 @@ class _Clerk:
         if self.check:
             return self._open_simulated(base, plan)
         self._end_outlived(base)
+        overtaken = self._overtake(base) if args["overtakes"] else []
         with locked(base, owner=self.owner, drill=f"of scenario {args['scenario']}"):
             folder = self._left_behind(base)
         if folder is None:
             folder = new_drill_folder(base, args["scenario"])
-            entries = Store(folder, owner=self.owner).create([self._open_body(folder, plan)])
+            entries = Store(folder, owner=self.owner).create([self._open_body(folder, plan), *overtaken])
             return self._answer(folder, entries, plan=True, resumed=False)
         store = Store(folder, owner=self.owner)
         entries = store.read().entries
@@ -243,6 +248,21 @@ class _Clerk:
             )
         return folder
 
+    def _overtake(self, base: Path) -> list[dict[str, Any]]:
+        """Close what other scenarios left without an end, for the reason that is given; return a note of each."""
+        note = {"event": "note", "kind": "deviation"}
+        told: list[dict[str, Any]] = []
+        for folder in foreign(base, scenario=self.args["scenario"]):
+            store = Store(folder, owner=self.owner)
+            state = state_of(store.resume(plan=None, header={}))
+            text = self.args["overtakes"]
+            left = [{"event": "leave", "step": state["current"], "status": "failed", "error": text}]
+            close = {"event": "close", "verdict": "aborted", "reasons": [text]}
+            store.append([{**note, "text": text}, *(left if state["current"] else []), close])
+            self._say(f"The drill {folder.name} had no end and is closed: {text}")
+            told.append({**note, "text": f"{text} The drill {folder.name} was closed by it."})
+        return told
+
     def _end_outlived(self, base: Path) -> None:
         """Let the last task of a run that was killed come to its end before another run looks at the hosts."""
         for pid in outlived(base, owner=self.owner):
@@ -315,7 +335,7 @@ def _checked_plan(plan: list[dict[str, Any]], expected: Mapping[str, float]) -> 
     seen: set[str] = set()
     for item in plan:
         step = item.get("id")
-        if not isinstance(step, str) or not _STEP_ID.match(step):
+        if not isinstance(step, str) or not STEP_ID.match(step):
             raise OpsError(f"A step of the plan has the id {step!r}; use letters, digits, '.', '_' and '-'.")
         if step in seen:
             raise OpsError(f"The plan names the step {step!r} twice.")

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._journal_store i
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._controller import (
     collection_version,
     failure,
+    operator,
     run_owner,
 )
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_record import assemble
@@ -35,6 +38,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "stand_in": {"type": "bool", "default": False},
     "retention_days": {"type": "int", "default": 1095},
     "action_days": {"type": "dict", "default": {}},
+    "interval_days": {"type": "int", "default": 90},
 }
 _HISTORY = 12
 
@@ -64,6 +68,9 @@ class ActionModule(ActionBase):
                 stand_in=args["stand_in"],
                 retention_days=args["retention_days"],
                 observer=witnessed(folder, state["results"].get("assess", {}).get("clock_offsets_s", {})),
+                operator=operator(),
+                interval_days=args["interval_days"],
+                remembered=_remembered(folder, state["header"].get("primary")),
                 action_days={key: int(value) for key, value in args["action_days"].items()},
             )
         except OpsError as exc:
@@ -71,22 +78,39 @@ class ActionModule(ActionBase):
         return {**result, "changed": False, "record": record, "summary": summary_of(record)}
 
 
+def _earlier(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield the records beside this one that can be read, oldest first."""
+    for path in sorted(folder.parent.glob("*/drill.json")):
+        with contextlib.suppress(OSError, ValueError):
+            found = json.loads(path.read_text(encoding="utf-8"))
+            if path.parent != folder and isinstance(found, dict):
+                yield found
+
+
+def _remembered(folder: Path, primary: str | None) -> dict[str, Any] | None:
+    """Return how the newest earlier drill found the primary protected; None where none looked."""
+    known = [
+        step["result"]["security"]
+        for found in _earlier(folder)
+        for step in found.get("steps", [])
+        if step.get("id") == "assess" and (step.get("result") or {}).get("security")
+    ]
+    return next((one for one in reversed(known) if one.get("host") == primary), None)
+
+
 def _history(folder: Path) -> list[dict[str, Any]]:
     """Return what earlier drills of the environment achieved, oldest first, from the records beside this one."""
     rows = []
-    for path in sorted(folder.parent.glob("*/drill.json")):
-        if path.parent == folder:
-            continue
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            achieved = found["achieved"]
-        except (OSError, ValueError, KeyError):
+    for found in _earlier(folder):
+        achieved = found.get("achieved")
+        if achieved is None:
             continue
         rows.append(
             {
                 **{key: found.get(key) for key in ("id", "started", "verdict", "mode")},
                 "scenario": found.get("scenario", {}).get("name"),
                 **{key: achieved.get(key) for key in ("rto_s", "rpo_s", "lost_rows")},
+                "restored_s": (found.get("time_to_restore") or {}).get("restored_s"),
                 "phases": {phase["name"]: phase["seconds"] for phase in found.get("phases", [])},
             }
         )

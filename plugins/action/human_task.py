@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,19 @@ from ansible.utils.display import Display
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import plain
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from ansible_collections.ccobservatory.ops.plugins.module_utils._journal import STEP_ID
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._controller import drill_fact, outcome
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._statement import Task, ask, sign_or_wait, signed
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._statement import (
+    PEOPLE,
+    Task,
+    ask,
+    keep,
+    sign_or_wait,
+    signed,
+)
 
 display = Display()
 
-_STEP_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "step": {"type": "str", "required": True},
@@ -34,11 +40,15 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "key": {"type": "path", "no_log": False},
     "allowed_signers": {"type": "path", "required": True},
     "deadline_s": {"type": "float", "default": 1800.0},
+    "not_before": {"type": "str"},
     "stand_in": {"type": "bool", "default": False},
 }
 
 # What the record of a drill keeps of a signature.
-PERSON = ("role", "name", "item", "step", "signed_at", "fingerprint", "stand_in", "statement")
+PERSON = (
+    *("role", "name", "item", "step", "asked_at", "signed_at", "deadline_s"),
+    *("fingerprint", "stand_in", "statement"),
+)
 
 
 class ActionModule(ActionBase):
@@ -59,16 +69,21 @@ class ActionModule(ActionBase):
     def _carry_out(self, args: dict[str, Any], fact: dict[str, Any]) -> dict[str, Any]:
         task = _task(args, fact)
         answer = {"role": args["person_role"], "step": args["step"], "item": args["item"], "stand_in": args["stand_in"]}
-        answer.update(statement=args["statement"], document=str(task.document), signature_file=str(task.signature))
+        answer.update(statement=args["statement"], document=str(task.document), signed_file=str(task.dated))
+        answer.update(signature_file=str(task.signature), deadline_s=task.deadline_s)
         if self._task.check_mode:
-            return _complete({**answer, "name": args["person"], "signed_at": None, "fingerprint": None}, changed=True)
+            nobody = dict.fromkeys(("asked_at", "signed_at", "fingerprint"))
+            return _complete({**answer, "name": args["person"], **nobody}, changed=True)
         asked = ask(task)
         # A statement that was signed before the run was killed is not asked for twice.
         signer = None if asked else _signed_before(task)
-        if signer is not None:
-            return _complete({**answer, **signer}, changed=False)
-        key = Path(args["key"]) if args["key"] else None
-        return _complete({**answer, **sign_or_wait(task, key=key, say=display.display)}, changed=True)
+        before = signer is not None
+        if signer is None:
+            key = Path(args["key"]) if args["key"] else None
+            signer = sign_or_wait(task, key=key, say=display.display)
+        if fact.get("dir"):
+            keep(task, Path(fact["dir"]) / PEOPLE)
+        return _complete({**answer, **signer}, changed=not before)
 
 
 def _complete(answer: dict[str, Any], *, changed: bool) -> dict[str, Any]:
@@ -84,11 +99,11 @@ def _signed_before(task: Task) -> dict[str, Any] | None:
 
 
 def _task(args: dict[str, Any], fact: dict[str, Any]) -> Task:
-    if not _STEP_ID.match(args["step"]):
+    if not STEP_ID.match(args["step"]):
         raise OpsError(f"The step {args['step']!r} cannot name a file; use letters, digits, '.', '_' and '-'.")
     if args["stand_in"] and not args["key"]:
         raise OpsError("A stand-in signs with a key of the environment; give the key, or let a person sign.")
-    folder = args["signatures_dir"] or (f"{fact['dir']}/people" if fact.get("dir") else None)
+    folder = args["signatures_dir"] or (f"{fact['dir']}/{PEOPLE}" if fact.get("dir") else None)
     if not folder:
         raise OpsError(
             "No drill is open in this run, so there is no folder for the signature; give it in 'signatures_dir'."
@@ -100,4 +115,5 @@ def _task(args: dict[str, Any], fact: dict[str, Any]) -> Task:
         allowed_signers=Path(args["allowed_signers"]),
         principals=[args["person"]] if args["person"] else [],
         deadline_s=args["deadline_s"],
+        not_before=args["not_before"] or None,
     )

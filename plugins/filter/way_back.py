@@ -55,9 +55,9 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(way) is V(none), V(rollback), V(hold), V(silent) (stop the recovery host and ask again) or V(refuse).
-    - C(holder) is the host that is the primary afterwards, C(empty) whether the
-      data on the recovery host may be removed, C(why) a sentence.
+    - C(way) is V(none), V(rollback), V(hold), V(stop) (stop the databases of C(stop) and ask again) or V(refuse).
+    - C(holder) is the host that is the primary afterwards, C(start) whether it has to be started for that, C(empty)
+      whether the data on the recovery host may be removed, C(why) a sentence.
   type: dict
 """
 

@@ -19,7 +19,6 @@ __all__ = [
     "RecoveryLog",
     "control_facts",
     "history",
-    "lsn_number",
     "parse_control",
     "postmaster_pid",
     "postmaster_status",
@@ -29,21 +28,8 @@ __all__ = [
 
 Runner = t.Callable[..., tuple[int, str, str]]
 
-_LSN = re.compile(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}")
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) (?:UTC|GMT) ")
 _SEVERE = re.compile(r" (?:FATAL|PANIC): +(.*)")
-
-
-def lsn_number(lsn: str) -> int:
-    """A position in the write-ahead log as a number of bytes.
-
-    Raises:
-        OpsError: the text is no position.
-    """
-    if not isinstance(lsn, str) or not _LSN.fullmatch(lsn):
-        raise OpsError(f"{lsn!r} is no position in the write-ahead log; write it like 0/3000148.")
-    high, low = lsn.split("/")
-    return (int(high, 16) << 32) + int(low, 16)
 
 
 def parse_control(text: str) -> dict[str, str]:

@@ -7,14 +7,17 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
+import subprocess
+import threading
 import typing as t
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._instants import now_iso
 
-__all__ = ["proof", "read_power", "try_connect"]
+__all__ = ["proof", "read_power", "resolved", "run_bounded", "try_connect"]
 
 
 def proof(kind: str, host: str, method: str, observed: str, proved: bool) -> dict[str, t.Any]:
@@ -53,3 +56,33 @@ def try_connect(address: str, port: int, timeout: float) -> str | None:
         raise OpsError(f"The name {address} cannot be resolved ({exc.strerror}); give an address.") from exc
     except OSError as exc:
         return (exc.strerror or str(exc)).lower()
+
+
+def resolved(names: t.Iterable[str]) -> set[str]:
+    """The addresses of names and of addresses; a name that nobody here knows adds none."""
+    found: set[str] = set()
+    for name in names:
+        with contextlib.suppress(socket.gaierror):
+            found |= {str(entry[4][0]) for entry in socket.getaddrinfo(name, None)}
+    return found
+
+
+def run_bounded(module: t.Any, command: t.Sequence[str], seconds: float) -> tuple[int | None, str, str]:
+    """Exit code, output and errors of a command; one that has not ended after so many seconds is killed: no code."""
+    timers: list[threading.Timer] = []
+    killed = threading.Event()
+
+    def bound(process: subprocess.Popen[bytes]) -> None:
+        def kill() -> None:
+            killed.set()
+            process.kill()
+
+        timers.append(threading.Timer(seconds, kill))
+        timers[0].start()
+
+    try:
+        rc, out, err = module.run_command(list(command), before_communicate_callback=bound)
+    finally:
+        for timer in timers:
+            timer.cancel()
+    return None if killed.is_set() else int(rc), str(out), str(err)

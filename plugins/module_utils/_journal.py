@@ -12,6 +12,7 @@ PRIVATE to the collection: it can change at any time.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,8 @@ __all__ = [
 ]
 
 GENESIS = "0" * 64
+# Names a step, and the files that it leaves.
+STEP_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
 # The way back of a drill: each has a note when it begins, and one of its own kind when it has ended.
 WAYS_BACK = ("rollback", "hold")
 NOTE_KINDS = ("deviation", "finding", "salvage", "info", *WAYS_BACK, *(f"{way}_begun" for way in WAYS_BACK))
@@ -147,14 +150,17 @@ class _State:
         self.closed: dict[str, Any] = {}
 
     def on_open(self, entry: dict[str, Any]) -> None:
+        """Take the header and the first plan."""
         self.opened = entry
         self._take_plan(entry["plan"])
 
     def on_resume(self, entry: dict[str, Any]) -> None:
+        """Take the plan that the run goes on with, where it names one."""
         if entry.get("plan"):
             self._take_plan(entry["plan"])
 
     def on_enter(self, entry: dict[str, Any]) -> None:
+        """Begin an attempt at a step; the first one says since when the step runs."""
         step = self._step(entry["step"])
         step["attempts"] += 1
         step["started"] = step["started"] or entry["at"]
@@ -166,6 +172,7 @@ class _State:
         self.current = entry["step"]
 
     def on_leave(self, entry: dict[str, Any]) -> None:
+        """End a step with its status and result; times are seconds of the whole step and of its last attempt."""
         step = self._step(entry["step"])
         step["result"] = {**step["result"], **entry.get("result", {})}
         step["digest"] = digest(step["result"]) if step["result"] else None
@@ -177,6 +184,7 @@ class _State:
             self.current = None
 
     def on_note(self, entry: dict[str, Any]) -> None:
+        """Keep what is told beside the steps, what it adds to the result of one, and how far a way back has come."""
         if entry.get("result") and entry.get("step"):
             step = self._step(entry["step"])
             step["result"] = {**step["result"], **entry["result"]}
@@ -189,15 +197,18 @@ class _State:
             self.retreat = {"begun": entry["at"], **(self.retreat or {}), "way": way, "ended": ended}
 
     def on_interrupt(self, entry: dict[str, Any]) -> None:
+        """Mark the step that a run was in when it ended without saying so."""
         kept: dict[str, Any] = {key: entry[key] for key in ("last_seen", "torn") if key in entry}
         self.interruptions.append({"at": entry["last_seen"], "noticed": entry["at"], "step": entry["step"], **kept})
         if entry["step"]:
             self._step(entry["step"])["status"] = "interrupted"
 
     def on_close(self, entry: dict[str, Any]) -> None:
+        """Keep the verdict that ended the journal."""
         self.closed = entry
 
     def on_unknown(self, entry: dict[str, Any]) -> None:
+        """Raise OpsError: what this version does not know it must not fold away."""
         raise OpsError(
             f"Line {entry['seq']} of the journal has the unknown event {entry['event']!r}; read it with the "
             "version of the "

@@ -29,7 +29,10 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._journal import 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._orphans import marks_of, workers_of
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import compact, iso_ms, now
 
-__all__ = ["JOURNAL", "Owner", "Store", "drills_dir", "expected_seconds", "is_sealed", "unfinished"]
+__all__ = [
+    *("JOURNAL", "Owner", "Store"),
+    *("at_work", "drills_dir", "expected_seconds", "foreign", "is_sealed", "unfinished", "unsealed"),
+]
 
 JOURNAL = "journal.jsonl"
 _SAFE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
@@ -199,6 +202,14 @@ def release(base: Path, *, owner: Owner) -> None:
             (base / ".lock").unlink()
 
 
+def at_work(folder: Path) -> bool:
+    """Tell whether the run that holds the lock lives, and carries out this drill; one of another machine counts."""
+    with contextlib.suppress(OpsError):
+        holder, drill = _holder(folder.parent / ".lock")
+        return holder is not None and drill == folder.name and holder.lives()
+    return False
+
+
 def _holder(path: Path) -> tuple[Owner | None, str]:
     try:
         found = json.loads(path.read_bytes())
@@ -232,10 +243,11 @@ def is_sealed(folder: Path) -> bool:
     return (folder / "MANIFEST").exists()
 
 
-def unfinished(base: Path, *, scenario: str | None) -> Path | None:
+def unfinished(base: Path, *, scenario: str | None, others: bool = False) -> Path | None:
     """Return the folder of the drill to go on with: one without its end, or ended with a verdict but not sealed.
 
-    Without a scenario any drill counts. Raises `OpsError` when a drill of another scenario has no end.
+    Without a scenario any drill counts. Raises `OpsError` when a drill of another scenario has no end, unless
+    ``others`` may have none.
     """
     found: Path | None = None
     for folder in _folders(base):
@@ -247,7 +259,7 @@ def unfinished(base: Path, *, scenario: str | None) -> Path | None:
             continue
         if scenario in (None, first.get("scenario")):
             found = folder
-        elif not ended:
+        elif not ended and not others:
             raise OpsError(
                 f"The drill {folder.name} (scenario {first.get('scenario')}) was never ended, so {scenario} cannot "
                 "start: run "
@@ -256,6 +268,19 @@ def unfinished(base: Path, *, scenario: str | None) -> Path | None:
                 unfinished=str(folder),
             )
     return found
+
+
+def unsealed(base: Path) -> list[Path]:
+    """Return the folders of the drills that were closed as aborted and have no pack yet, oldest first."""
+    open_packs = [folder for folder in _folders(base) if not is_sealed(folder)]
+    return [folder for folder in open_packs if (_last_entry(folder / JOURNAL) or {}).get("verdict") == "aborted"]
+
+
+def foreign(base: Path, *, scenario: str) -> list[Path]:
+    """Return the folders of the drills of other scenarios that have no end."""
+    firsts = {folder: _first_entry(folder / JOURNAL) for folder in _folders(base)}
+    others = [folder for folder, first in firsts.items() if first and first.get("scenario") != scenario]
+    return [folder for folder in others if (_last_entry(folder / JOURNAL) or {}).get("event") != "close"]
 
 
 def expected_seconds(base: Path, *, scenario: str) -> dict[str, float]:

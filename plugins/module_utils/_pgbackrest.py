@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from ansible_collections.ccobservatory.ops.plugins.module_utils._command import Run, clean
+from ansible_collections.ccobservatory.ops.plugins.module_utils._command import Run, clean, runner
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest_answers import parse_info, parse_verify
 
@@ -88,6 +88,18 @@ class Pgbackrest:
         self.stanza = stanza
         self.repo = repo
         self._base = [executable, *([f"--config={config}"] if config else [])]
+
+    @classmethod
+    def of(cls, module: Any) -> Pgbackrest:
+        """Return the pgBackRest that a module's ``COMMON_ARGUMENTS`` name, run as their account. Raises OpsError."""
+        params = module.params
+        return cls(
+            runner(module, user=params["user"]),
+            stanza=params["stanza"],
+            config=params["config"],
+            repo=params["repo"],
+            executable=params["executable"],
+        )
 
     def command(self, verb: str, *options: str, repo: bool = True) -> list[str]:
         """Return the command list for *verb* with *options* and arguments; file logging stays as configured."""

@@ -18,6 +18,7 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils import _cluster
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._instants import now_iso
 from ansible_collections.ccobservatory.ops.plugins.module_utils._postgres import Connection, PgUnavailable, literal
+from ansible_collections.ccobservatory.ops.plugins.module_utils._wal import parse_lsn
 
 __all__ = ["Promotion"]
 
@@ -177,9 +178,9 @@ class Promotion:
     def _wait_replay(self, state: dict[str, t.Any]) -> dict[str, t.Any]:
         """Wait for what C(wait_for) and C(replay_lsn) name; a server that promotes itself ends every wait."""
         goal = self.params["replay_lsn"]
-        wanted = _cluster.lsn_number(goal) if goal else 0
+        wanted = parse_lsn(goal) if goal else 0
         while state["in_recovery"]:
-            replayed = _cluster.lsn_number(state["replay_lsn"]) if state["replay_lsn"] else 0
+            replayed = parse_lsn(state["replay_lsn"]) if state["replay_lsn"] else 0
             target = self.params["wait_for"] != "recovery_target" or state["paused"]
             if target and (not wanted or replayed > wanted):
                 break
@@ -266,6 +267,7 @@ class Promotion:
             first_write=now_iso(),
             timeline_before=before,
             timeline_after=after,
+            fork_timeline=parent["timeline"],
             fork_lsn=parent["lsn"],
             lsn=self._value("SELECT pg_current_wal_flush_lsn()"),
         )

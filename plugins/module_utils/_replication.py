@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ccobservatory.ops.plugins.module_utils._cluster import lsn_number
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from ansible_collections.ccobservatory.ops.plugins.module_utils._wal import parse_lsn
 
 __all__ = ["asks", "facts", "missing"]
 
@@ -109,10 +109,10 @@ def missing(state: dict[str, t.Any], params: t.Mapping[str, t.Any]) -> str | Non
 
 
 def _missing_replay(state: dict[str, t.Any], goal: str) -> str | None:
-    wanted = lsn_number(goal)
+    wanted = parse_lsn(goal)
     if state["role"] != "standby":
         raise OpsError(f"This server is no standby but a primary at {state['lsn']}; ask the standby for its replay.")
-    if state["lsn"] is not None and lsn_number(state["lsn"]) >= wanted:
+    if state["lsn"] is not None and parse_lsn(state["lsn"]) >= wanted:
         return None
     return f"the standby has replayed to {state['lsn']} and not to {goal}; look at its receiver and its archive."
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._repository import Bounds, Repository
 from ansible_collections.ccobservatory.ops.plugins.module_utils._repository_faults import finding
@@ -28,7 +29,11 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._repository_wal 
     production_timeline,
 )
 
-__all__ = ["judge", "judge_verify"]
+__all__ = ["judge", "judge_verify", "only_older"]
+
+_SEGMENT = re.compile(r"\b[0-9A-F]{24}\b")
+# Faults of the log that one backup needs: they say nothing of another backup.
+_OF_ONE_SET = ("backup_without_wal", "backup_off_timeline")
 
 
 def judge(repository: Repository, bounds: Bounds) -> tuple[list[dict[str, str]], int | None]:
@@ -80,6 +85,24 @@ def judge_verify(findings: Iterable[Mapping[str, str]], known: Iterable[Mapping[
         names = ", ".join(sorted({row["name"] for row in rows})[:3])
         observed = f"{len(rows)} file(s): {names}: {rows[0]['text']}"
         found.append(finding(code, subject, observed, "content equal to its checksum"))
+    return found
+
+
+def only_older(findings: Iterable[Mapping[str, str]], newest: Mapping[str, Any] | None) -> list[dict[str, str]]:
+    """Return the findings, with those that a restore of the backup *newest* never meets as warnings.
+
+    These are faults of segments before its first one, whose number grows over all timelines, and of the log of other
+    sets.
+    """
+    found = [dict(row) for row in findings]
+    if not newest or not newest.get("wal_min"):
+        return found
+    for row in found:
+        names = _SEGMENT.findall(row["subject"])
+        before = bool(names) and max(name[8:] for name in names) < newest["wal_min"][8:]
+        other_set = row["code"] in _OF_ONE_SET and row["subject"] != newest["label"]
+        if row["severity"] == "error" and (before or other_set):
+            row["severity"] = "warning"
     return found
 
 

@@ -17,7 +17,7 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import O
 from ansible_collections.ccobservatory.ops.plugins.module_utils._repository import Bounds, Repository
 from ansible_collections.ccobservatory.ops.plugins.module_utils._repository_faults import finding
 
-__all__ = ["judge_archive_files", "judge_continuity", "judge_timelines", "production_timeline"]
+__all__ = ["judge_archive_files", "judge_continuity", "judge_timelines", "last_number", "production_timeline"]
 
 
 def judge_archive_files(archive: _wal.Archive, *, segment_size: int, encrypted: bool) -> list[dict[str, str]]:
@@ -129,19 +129,29 @@ def _divergent(
     return found
 
 
+def last_number(repository: Repository, *, timeline: int, segment_size: int) -> int:
+    """Return the number of the last archived segment on the way to *timeline*; -1 where there is none.
+
+    A timeline that has archived nothing yet is reached with what its parent archived before the fork.
+    """
+    last = repository.archive.newest(timeline)
+    if last is not None:
+        return last
+    forks = repository.forks().get(timeline, [])
+    return _wal.segment_of_lsn(forks[-1].lsn, segment_size=segment_size) - 1 if forks else -1
+
+
 def judge_continuity(repository: Repository, *, timeline: int, bounds: Bounds) -> list[dict[str, str]]:
     """Find segments missing between a kept backup's start and the newest archived segment of *timeline*.
 
-    Goes through the timeline switches in between. Starts at the oldest kept backup that leads to *timeline*, or at the
-    newest one.
+    Goes through the timeline switches in between. Starts at the oldest kept backup that leads to *timeline*, at the
+    newest one, or at the one that ``bounds.continuity_from`` names.
     """
     size, archive = bounds.segment_size, repository.archive
     forks = repository.forks().get(timeline, [])
     found: list[dict[str, str]] = []
-    last = archive.newest(timeline)
-    if last is None:
-        last = _wal.segment_of_lsn(forks[-1].lsn, segment_size=size) - 1 if forks else -1
-    starts: list[list[_wal.Stretch]] = []
+    last = last_number(repository, timeline=timeline, segment_size=size)
+    starts: dict[str, list[_wal.Stretch]] = {}
     for row in repository.info["backups"]:
         if row["wal_min"] is None:
             continue
@@ -149,13 +159,15 @@ def judge_continuity(repository: Repository, *, timeline: int, bounds: Bounds) -
         try:
             start = _wal.parse_segment(row["wal_min"], segment_size=size)
             _refuse_beyond(row, forks)
-            starts.append(
-                _wal.required_stretches(start=start, timeline=timeline, last=last, forks=forks, segment_size=size)
+            starts[row["label"]] = _wal.required_stretches(
+                start=start, timeline=timeline, last=last, forks=forks, segment_size=size
             )
         except OpsError as exc:
             found.append(finding("backup_off_timeline", row["label"], str(exc), f"a set on the way to {timeline}"))
-    if starts:
-        chosen = starts[0] if bounds.continuity_from == "oldest" else starts[-1]
+    ends = list(starts.values())
+    named = {"oldest": ends[0], "newest": ends[-1], **starts} if ends else {}
+    chosen = named.get(bounds.continuity_from)
+    if chosen:
         gaps = _wal.missing_stretches(chosen, archive.segments)
         found.extend(
             finding(

@@ -255,7 +255,8 @@ class IsolatedCopy:
             linked = [name for name in directories if os.path.islink(os.path.join(base, name))]
             if linked:
                 raise OpsError(
-                    f"{source} uses tablespaces ({', '.join(linked)}), which a copy would share; salvage by hand."
+                    f"{source} uses tablespaces ({', '.join(linked)}), which a copy would share; salvage by hand.",
+                    uncopied=True,
                 )
         used = 0
         for base, _directories, files in os.walk(source):
@@ -264,7 +265,8 @@ class IsolatedCopy:
         if free < used * 1.1:
             raise OpsError(
                 f"{self._params['scratch_dir']} has {free >> 20} MiB free and a copy of {source} needs "
-                f"{int(used * 1.1) >> 20}; set scratch_dir to a larger file system."
+                f"{int(used * 1.1) >> 20}; set scratch_dir to a larger file system.",
+                uncopied=True,
             )
 
     def _start(self) -> None:

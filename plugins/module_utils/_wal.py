@@ -131,9 +131,9 @@ def span_name(stretch: Stretch, *, segment_size: int) -> str:
     return first if first == last else f"{first}..{last}"
 
 
-def parse_lsn(text: str) -> int:
+def parse_lsn(text: object) -> int:
     """Return the byte position of an LSN such as C(0/1800028); raises OpsError for anything else."""
-    match = _LSN.match(text.strip())
+    match = _LSN.match(text.strip()) if isinstance(text, str) else None
     if match is None:
         raise OpsError(f"'{text}' is no LSN; write it as two hexadecimal numbers such as 0/1800028.")
     return int(match["high"], 16) * _LOG_BYTES + int(match["low"], 16)

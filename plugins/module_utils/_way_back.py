@@ -31,16 +31,18 @@ def takes_writes(facts: Facts | None) -> bool:
 def way_back(
     journal: Facts, target: Facts, primary: Facts | None, *, live: bool, names: tuple[str, str]
 ) -> dict[str, Any]:
-    """Return ``way``, ``holder``, ``empty`` and ``why`` for a drill that cannot go forward.
+    """Return ``way``, ``holder``, ``empty``, ``start``, ``stop`` and ``why`` for a drill that cannot go forward.
 
     ``journal`` is the state of the journal, ``target`` and ``primary`` are the facts of the two database hosts, which
-    ``names`` names in this order; the primary is asked only once the return to it was begun. The ways:
+    ``names`` names in this order; the primary is asked only once the return to it was begun. A host that could not be
+    reached has ``unreachable`` instead of facts. The ways:
 
     - ``none``: the drill touched nothing that could be taken back.
     - ``rollback``: nobody was promoted, so the old primary writes again. ``empty`` tells whether the data on the target
       are proved to hold nothing of their own.
-    - ``hold``: ``holder`` was promoted and stays the primary, whether it answers now or not.
-    - ``silent``: the target was told to promote, gave no result and does not answer: stop it and look again.
+    - ``hold``: ``holder`` was promoted and stays the primary, whether it answers now or not. ``start`` tells whether it
+      has to be started: the switch back had stopped it, and the other one is stopped as well.
+    - ``stop``: what the hosts of ``stop`` are is only told by their data at rest: stop them and look again.
     - ``refuse``: a person has to decide; ``why`` says what and how.
     """
     if not live or "arrange" not in journal["entered"]:
@@ -49,16 +51,25 @@ def way_back(
         return _from_return(journal, target, primary, names)
     if "promote" in journal["results"]:
         return _hold_target(target, names)
+    if "promote" in journal["entered"] and target.get("unreachable"):
+        return _lost(names[0], "was told to promote", names)
     if "promote" not in journal["entered"]:
         return _before_promotion(journal, target, names)
     if takes_writes(target) or _newer(journal, target):
         return _from_retreat(journal, target, names) if _rolls_back(journal) else _hold_target(target, names)
     if target["running"] and not target["accepting"]:
-        return _way("silent", why=f"{names[0]} was told to promote and does not answer.")
+        return _way("stop", stop=[names[0]], why=f"{names[0]} was told to promote and does not answer.")
     return _rollback(journal, target, names)
 
 
 def _before_promotion(journal: Facts, target: Facts, names: tuple[str, str]) -> dict[str, Any]:
+    if target.get("unreachable"):
+        return _way(
+            "rollback",
+            holder=names[1],
+            why=f"{names[1]} is the one writable primary again; {names[0]} does not answer, was never told to promote, "
+            "and was left as it is: see that PostgreSQL is stopped there before it is used again.",
+        )
     if takes_writes(target) or (target["running"] and _newer(journal, target)):
         return _way(
             "refuse",
@@ -86,7 +97,8 @@ def _from_return(journal: Facts, target: Facts, primary: Facts | None, names: tu
             why=f"Both {names[0]} and {names[1]} take writes, so nothing was changed: stop the one that shall not, and "
             f"take the drill back {_AGAIN}.",
         )
-    if "failback" in journal["results"] or takes_writes(primary):
+    # The switch notes since when it holds clients, long before it has promoted anybody.
+    if "to" in journal["results"].get("failback", {}) or takes_writes(primary):
         return _way(
             "hold",
             holder=names[1],
@@ -94,10 +106,60 @@ def _from_return(journal: Facts, target: Facts, primary: Facts | None, names: tu
         )
     if takes_writes(target):
         return _hold_target(target, names)
+    lost = [name for name, facts in zip(names, (target, primary or {}), strict=True) if facts.get("unreachable")]
+    if lost:
+        return _lost(" and ".join(lost), "had a part in the return", names)
+    running = [name for name, facts in zip(names, (target, primary or {}), strict=True) if facts.get("running")]
+    if running:
+        # A promotion that is under way ends with its server: only what is stopped has its last word on disk.
+        return _way(
+            "stop",
+            stop=running,
+            why=f"The return was begun, neither {names[0]} nor {names[1]} answers as a primary, and PostgreSQL on "
+            f"{' and '.join(running)} does not end: stop it, and take the drill back {_AGAIN}.",
+        )
+    return _from_rest(target, primary or {}, names)
+
+
+def _lost(lost: str, part: str, names: tuple[str, str]) -> dict[str, Any]:
+    """A host that nobody can ask may take writes: no other one is started beside it."""
     return _way(
         "refuse",
-        why=f"The return was begun and neither {names[0]} nor {names[1]} answers as a primary, so nothing was changed: "
-        f"start PostgreSQL on {names[0]}, which holds every acknowledged write, and take the drill back {_AGAIN}.",
+        why=f"{lost} {part} and does not answer by ssh, so nobody knows whether {names[0]} or {names[1]} wrote last, "
+        f"and neither was started. Bring it back, and take the drill back {_AGAIN}.",
+    )
+
+
+def _from_rest(target: Facts, primary: Facts, names: tuple[str, str]) -> dict[str, Any]:
+    """Nobody runs: the switch had stopped one of the two, and their data tell which of them wrote last.
+
+    A server with a standby.signal never opened for writes after the switch began, and would not if it were started.
+    """
+    if primary.get("standby_signal") and target.get("present") and not target.get("standby_signal"):
+        return _way(
+            "hold",
+            holder=names[0],
+            start=True,
+            why=f"{names[0]} wrote last and is the one writable primary again; {names[1]} had not been promoted and is "
+            "stopped. Return with playbooks/dr_failback.yml when the cause is mended.",
+        )
+    # Only a primary that was shut down in order proves that what was promoted after it has all of its writes.
+    promoted = not primary.get("standby_signal") and _timeline(primary) > _timeline(target) > 0
+    if promoted and target.get("state") == "shut down":
+        return _way(
+            "hold",
+            holder=names[1],
+            start=True,
+            why=f"{names[1]} was promoted at the return and is the one writable primary; {names[0]} is stopped.",
+        )
+    said = " and ".join(
+        f"{name} is {facts.get('state') or 'without data'} on timeline {_timeline(facts) or 'unknown'}"
+        for name, facts in zip(names, (target, primary), strict=True)
+    )
+    return _way(
+        "refuse",
+        why=f"The return was begun and nobody writes: {said}, which does not tell who wrote last, so neither was "
+        f"started. Start the one that holds every acknowledged write, and take the drill back {_AGAIN}.",
     )
 
 
@@ -146,4 +208,4 @@ def _source(journal: Facts) -> int:
 
 
 def _way(way: str, *, why: str, **more: Any) -> dict[str, Any]:
-    return {"way": way, "holder": "", "empty": False, "why": why, **more}
+    return {"way": way, "holder": "", "empty": False, "start": False, "stop": [], "why": why, **more}

@@ -38,7 +38,8 @@ attributes:
 options:
   action:
     description:
-      - V(find) returns the drill of any scenario that has no end, with its scenario and mode, and opens nothing.
+      - V(find) returns the drill that has no end, with its scenario and mode, and opens nothing. Without
+        O(scenario) that is one of any.
       - V(plan) returns the plan with the times of earlier drills and opens nothing.
       - V(open) starts a drill, or takes up the one of the same scenario that has no end. With another scenario it
         fails.
@@ -77,6 +78,11 @@ options:
   reports_dir:
     description: The folder on the controller that holds the reports. Required to find, to plan and to open.
     type: path
+  overtakes:
+    description:
+      - Why drills of other scenarios that have no end are closed as V(aborted) when this one is opened, in a sentence.
+        Both journals keep it as a deviation. Without it, opening fails while there is one.
+    type: str
   resume:
     description: Whether V(open) takes up a drill without an end (V(auto)), or refuses (V(never)).
     type: str
@@ -217,6 +223,11 @@ unfinished:
   description: The drill that a killed run left and that V(open) will take up; empty without one.
   type: str
   returned: when found or planned
+unsealed:
+  description: The drills that were closed as V(aborted) and have no report yet, oldest first.
+  type: list
+  elements: str
+  returned: when found
 plan:
   description: The steps with their expected seconds.
   type: list

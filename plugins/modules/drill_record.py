@@ -26,8 +26,8 @@ options:
     required: true
   targets:
     description:
-      - The objectives, in seconds - C(rto_s), C(rpo_s), C(bound_s) (the bound that the forecast is held against) and
-        C(failback_gap_s) - and C(failback_errors), a number.
+      - The objectives, in seconds - C(rto_s), C(rpo_s), C(bound_s) (the bound that the forecast is held against),
+        C(failback_gap_s) and C(backup_age_s), of the backup that a copy restores - and C(failback_errors), a number.
     type: dict
     required: true
   versions:
@@ -53,6 +53,10 @@ options:
         that is not given has 14 or 90 days.
     type: dict
     default: {}
+  interval_days:
+    description: Days from the end of the drill until the environment has to be drilled again.
+    type: int
+    default: 90
 seealso:
   - module: ccobservatory.ops.drill_journal
   - module: ccobservatory.ops.drill_report

@@ -67,7 +67,9 @@ options:
     elements: int
     default: [0]
   timeout:
-    description: Seconds until the status must show the state.
+    description:
+      - Seconds until the status must show the state. A command that has not ended by then is killed, and its answer is
+        none.
     type: float
     default: 30
 """
@@ -107,9 +109,11 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from ansible_collections.ccobservatory.ops.plugins.module_utils._fence import proof, read_power
+from ansible_collections.ccobservatory.ops.plugins.module_utils._fence import proof, read_power, run_bounded
 
 POLL_S = 0.1
+# What a command gets at least, in seconds, however late it is asked.
+LEAST_S = 1.0
 
 
 class Power:
@@ -119,6 +123,7 @@ class Power:
         self.module = module
         self.params = module.params
         self.observed = ""
+        self.deadline = time.monotonic() + self.params["timeout"]
         for name in ("status_command", f"{self.params['state']}_command"):
             if not self.params[name]:
                 raise OpsError(
@@ -128,8 +133,9 @@ class Power:
 
     def state(self) -> str:
         """C(off), C(on) or C(unknown), by the status command."""
-        rc, out, err = self.module.run_command(self.params["status_command"])
-        self.observed = " ".join((out.strip() or err.strip()).split())[:200] or f"exit code {rc}"
+        rc, out, err = self._run("status_command")
+        said = f"no answer in {self.params['timeout']:g} s" if rc is None else f"exit code {rc}"
+        self.observed = " ".join((out.strip() or err.strip()).split())[:200] or said
         if rc not in self.params["status_rc"]:
             return "unknown"
         return read_power(out, self.params["off_words"], self.params["on_words"])
@@ -141,14 +147,18 @@ class Power:
         before = self.state()
         result: dict[str, t.Any] = {"changed": before != wanted, "diff": {"before": before, "after": wanted}}
         if before != wanted and not self.module.check_mode:
-            rc, _out, err = self.module.run_command(self.params[f"{wanted}_command"])
-            self._wait(wanted, started + self.params["timeout"], f"exit code {rc} {err.strip()}".strip())
+            rc, _out, err = self._run(f"{wanted}_command")
+            ended = "that it did not end" if rc is None else f"exit code {rc}"
+            self._wait(wanted, f"{ended} {err.strip()}".strip())
         proved = before == wanted or not self.module.check_mode
         return {**result, "proof": self._proof(proved), "seconds": round(time.monotonic() - started, 3)}
 
-    def _wait(self, wanted: str, deadline: float, said: str) -> None:
+    def _run(self, name: str) -> tuple[int | None, str, str]:
+        return run_bounded(self.module, self.params[name], max(LEAST_S, self.deadline - time.monotonic()))
+
+    def _wait(self, wanted: str, said: str) -> None:
         while (state := self.state()) != wanted:
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= self.deadline:
                 raise OpsError(
                     f"{self.params['host']} is not proved {wanted} after {self.params['timeout']:g} s: the status is "
                     f"{state} ({self.observed!r}), the command said {said!r}. Switch it by hand and try again.",

@@ -14,6 +14,9 @@ description:
   - Writes a statement to a file on the controller and has it signed with an SSH key.
   - With O(key) it signs at once. Without a key it says how to sign, and waits for the signature until the deadline.
   - The signature is checked against O(allowed_signers), in the namespace C(ccobservatory.ops).
+  - What is signed is the statement and, in a last line, the instant of the signature, so that the time of a file proves
+    nothing. The one line that it prints for people adds the instant. A signature without one is refused, and so is one
+    that was made before the statement was asked for, before O(not_before), or more than 60 seconds from now.
   - A statement that is signed already is accepted as it is, so a drill that was killed asks nobody twice.
 notes:
   - Runs on the controller, once a task, however many hosts the play has.
@@ -77,6 +80,9 @@ options:
     description: How many seconds to wait for the signature, from the moment it was first asked for.
     type: float
     default: 1800.0
+  not_before:
+    description: An instant in UTC before which nobody can have signed, for example the beginning of the drill.
+    type: str
   stand_in:
     description: Whether O(key) stands in for a person. Refused without O(key).
     type: bool
@@ -121,9 +127,17 @@ name:
   type: str
   returned: success
   sample: commander@example.org
-signed_at:
-  description: When the signature was made, UTC, ISO 8601 with milliseconds.
+asked_at:
+  description: When the statement was first asked for, UTC, ISO 8601 with milliseconds.
   type: str
+  returned: success
+signed_at:
+  description: When the signature was made, as it was signed with the statement, UTC, ISO 8601 with milliseconds.
+  type: str
+  returned: success
+deadline_s:
+  description: How many seconds there were for the signature.
+  type: float
   returned: success
 fingerprint:
   description: The fingerprint of the key.
@@ -150,7 +164,11 @@ person_record:
   type: dict
   returned: success
 document:
-  description: The file that was signed.
+  description: The file with the statement.
+  type: str
+  returned: success
+signed_file:
+  description: The file that was signed, the statement with its instant.
   type: str
   returned: success
 signature_file:

@@ -14,6 +14,9 @@ description:
   - Proves three things. No file of the configuration grants the access any more, the running server told in its log,
     after
     it read the configuration again, options without it, and no session from the host's addresses is open.
+  - Where the log was rotated since the server last told its options, the server reads its configuration again; open
+    sessions
+    go on.
   - It cannot connect as the fenced host, because only that host has the key of its certificate. It is one of three
     independent proofs of a fence, beside M(ccobservatory.ops.fence_power) and M(ccobservatory.ops.fence_address).
   - Runs on the repository host.
@@ -44,7 +47,9 @@ options:
     choices: [granted, revoked]
     required: true
   addresses:
-    description: Addresses of the host, for its open sessions. Without any, its name is looked up.
+    description:
+      - Addresses of the host, or names of them, for its open sessions, beside those that its own name is looked up to.
+      - Where none of them leads to an address nothing is revoked, because open sessions could not be found.
     type: list
     elements: str
     default: []
@@ -109,14 +114,13 @@ file:
 import grp
 import os
 import re
-import socket
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _access
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from ansible_collections.ccobservatory.ops.plugins.module_utils._fence import proof
+from ansible_collections.ccobservatory.ops.plugins.module_utils._fence import proof, resolved
 
 METHOD = "configuration, options of the running server, open sessions"
 
@@ -147,18 +151,21 @@ class Access:
             self._need_own_file(granting)
         if self.module.check_mode and changed:
             return result
+        addresses = self._addresses() if self.params["state"] == "revoked" else set()
         pid = self._server_pid()
         loads = self.log.loads()
         if changed:
             self._write()
+        # A log that was rotated since the last load tells nothing: the server is asked to tell it again.
+        if changed or not loads:
+            if self.module.check_mode:
+                return result
             self._systemctl("reload")
             line = self.log.wait_load(len(loads), self.params["timeout"])
-        elif loads:
-            line = loads[-1]
         else:
-            raise OpsError(f"The log {self.params['server_log']} tells no options; restart {self.params['unit']}.")
+            line = loads[-1]
         if self.params["state"] == "revoked" and not self.module.check_mode:
-            result["sessions_ended"] = _access.end_sessions(self.params["port"], self._addresses(), pid)
+            result["sessions_ended"] = _access.end_sessions(self.params["port"], addresses, pid)
         result["changed"] = changed or result["sessions_ended"] > 0
         return {**result, "proof": self._prove(line, result["sessions_ended"])}
 
@@ -169,7 +176,8 @@ class Access:
         others = [path for path in granting if path != self.path]
         if others:
             raise OpsError(
-                f"{', '.join(others)} also lets {self.host} use {self.stanza}; move the line to "
+                f"The repository credential of {self.host} is not proved revoked: {', '.join(others)} also lets it use "
+                f"{self.stanza}; move the line to "
                 f"{self.path} so that it can be revoked."
             )
 
@@ -199,12 +207,13 @@ class Access:
             raise OpsError(f"systemctl {verb} {self.params['unit']} failed: {err.strip()}; look at its log.")
 
     def _addresses(self) -> set[str]:
-        if self.params["addresses"]:
-            return set(self.params["addresses"])
-        try:
-            return {str(entry[4][0]) for entry in socket.getaddrinfo(self.host, None)}
-        except socket.gaierror as exc:
-            raise OpsError(f"The name {self.host} cannot be resolved here ({exc.strerror}); set addresses.") from exc
+        found = resolved([self.host, *self.params["addresses"]])
+        if not found:
+            raise OpsError(
+                f"No address of {self.host} is known here, so its open sessions could not be ended; nothing was "
+                "changed. Give its address, for a procedure as its ansible_host, or make its name known on this host."
+            )
+        return found
 
     def _prove(self, line: str, ended: int) -> dict[str, t.Any]:
         granting = self._granting()

@@ -158,7 +158,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ccobservatory.ops.plugins.module_utils._command import clean, runner
+from ansible_collections.ccobservatory.ops.plugins.module_utils._command import clean
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest import (
     COMMON_ARGUMENTS,
@@ -231,13 +231,7 @@ def main() -> None:
     )
     params = module.params
     try:
-        tool = Pgbackrest(
-            runner(module, user=params["user"]),
-            stanza=params["stanza"],
-            config=params["config"],
-            repo=params["repo"],
-            executable=params["executable"],
-        )
+        tool = Pgbackrest.of(module)
         result = backup(tool, params, check=module.check_mode)
     except OpsError as exc:
         module.fail_json(msg=exc.message, **exc.details)

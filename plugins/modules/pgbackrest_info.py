@@ -116,7 +116,6 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ccobservatory.ops.plugins.module_utils._command import runner
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest import COMMON_ARGUMENTS, Pgbackrest
 
@@ -138,13 +137,7 @@ def main() -> None:
     )
     params = module.params
     try:
-        tool = Pgbackrest(
-            runner(module, user=params["user"]),
-            stanza=params["stanza"],
-            config=params["config"],
-            repo=params["repo"],
-            executable=params["executable"],
-        )
+        tool = Pgbackrest.of(module)
         found = tool.info(at=time.time())
         result = {**found, **digest(tool, found, params["digest_of"])}
     except OpsError as exc:

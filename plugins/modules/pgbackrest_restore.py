@@ -279,13 +279,7 @@ def main() -> None:
     params = module.params
     restore: Restore | None = None
     try:
-        tool = Pgbackrest(
-            runner(module, user=params["user"]),
-            stanza=params["stanza"],
-            config=params["config"],
-            repo=params["repo"],
-            executable=params["executable"],
-        )
+        tool = Pgbackrest.of(module)
         restore = Restore(params, tool, run=runner(module, user=None), check=module.check_mode)
         result = restore.run()
     except OpsError as exc:

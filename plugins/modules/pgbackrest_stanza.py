@@ -87,7 +87,6 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ccobservatory.ops.plugins.module_utils._command import runner
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest import COMMON_ARGUMENTS, Pgbackrest
 
@@ -192,13 +191,7 @@ def main() -> None:
     )
     params = module.params
     try:
-        tool = Pgbackrest(
-            runner(module, user=params["user"]),
-            stanza=params["stanza"],
-            config=params["config"],
-            repo=params["repo"],
-            executable=params["executable"],
-        )
+        tool = Pgbackrest.of(module)
         result = bring(Stanza(tool, check=module.check_mode), params)
     except OpsError as exc:
         module.fail_json(msg=exc.message, **exc.details)

@@ -79,7 +79,6 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ccobservatory.ops.plugins.module_utils._command import runner
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest import COMMON_ARGUMENTS, Pgbackrest
 
@@ -112,13 +111,7 @@ def main() -> None:
     )
     params = module.params
     try:
-        tool = Pgbackrest(
-            runner(module, user=params["user"]),
-            stanza=params["stanza"],
-            config=params["config"],
-            repo=params["repo"],
-            executable=params["executable"],
-        )
+        tool = Pgbackrest.of(module)
         module.exit_json(changed=False, **verify(tool, params))
     except OpsError as exc:
         module.fail_json(msg=exc.message, **exc.details)

@@ -116,6 +116,11 @@ checksums:
   returned: when present
   type: bool
   sample: true
+standby_signal:
+  description: Whether a C(standby.signal) lies there, with which a server starts as a standby and not for writes.
+  returned: when present
+  type: bool
+  sample: false
 running:
   description: Whether a server process works in the data directory.
   returned: success
@@ -236,6 +241,7 @@ def look(run: Run, own: Run, params: dict[str, Any]) -> dict[str, Any]:
     if _datadir.system_identifier(params["data_dir"]) is None:
         return {**facts, "present": False}
     facts.update(control(run, params), present=True, wal_timeline=_datadir.wal_timeline(params["data_dir"]))
+    facts["standby_signal"] = os.path.exists(os.path.join(params["data_dir"], "standby.signal"))
     told = server(run, params) if running else None
     if told is not None:
         name = told.pop("wal_name")

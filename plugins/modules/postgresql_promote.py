@@ -141,6 +141,10 @@ timeline_after:
   description: Timeline after, from the names of the log files.
   type: int
   returned: success
+fork_timeline:
+  description: Timeline that the new one left, from its history file.
+  type: int
+  returned: success
 fork_lsn:
   description: Position at which the new timeline left the old one.
   type: str

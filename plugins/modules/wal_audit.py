@@ -58,9 +58,12 @@ options:
         old primary that still archives can make the wrong timeline look alive.
     type: int
   continuity_from:
-    description: From which kept backup on every segment must be there.
+    description:
+      - From which kept backup on every segment must be there.
+      - It is V(oldest), V(newest), or the label of a kept backup.
+      - But with V(oldest), a fault that a restore of that backup never meets, in a segment from before it or in the log
+        of another set, is a warning and no error.
     type: str
-    choices: [oldest, newest]
     default: oldest
   system_identifier:
     description: System identifier of the cluster that this stanza must belong to.
@@ -178,6 +181,18 @@ newest_wal:
   returned: always
   type: str
   sample: '000000010000000000000015'
+newest_wal_lsn:
+  description:
+    - Where the last segment on the way to the timeline begins; a recovery to the end has to go beyond it.
+    - Before the timeline has archived anything this is the last segment of its parent before the fork.
+  returned: always
+  type: str
+  sample: 0/15000000
+newest_wal_time:
+  description: When that segment was stored, UTC, ISO 8601 with milliseconds.
+  returned: always
+  type: str
+  sample: '2026-11-23T21:25:41.000Z'
 newest_backup:
   description: Label of the newest backup.
   returned: always
@@ -199,9 +214,11 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils import _reposito
 from ansible_collections.ccobservatory.ops.plugins.module_utils._command import runner
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest import COMMON_ARGUMENTS, Pgbackrest
-from ansible_collections.ccobservatory.ops.plugins.module_utils._repository import Bounds
-from ansible_collections.ccobservatory.ops.plugins.module_utils._repository_judge import judge
+from ansible_collections.ccobservatory.ops.plugins.module_utils._repository import Bounds, Repository
+from ansible_collections.ccobservatory.ops.plugins.module_utils._repository_judge import judge, only_older
 from ansible_collections.ccobservatory.ops.plugins.module_utils._repository_upkeep import judge_room
+from ansible_collections.ccobservatory.ops.plugins.module_utils._repository_wal import last_number
+from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import from_epoch, iso_ms
 
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     **COMMON_ARGUMENTS,
@@ -209,7 +226,7 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "depth": {"type": "str", "choices": ["names", "content"], "default": "content"},
     "segment_size": {"type": "int", "default": 16777216},
     "timeline": {"type": "int"},
-    "continuity_from": {"type": "str", "choices": ["oldest", "newest"], "default": "oldest"},
+    "continuity_from": {"type": "str", "default": "oldest"},
     "system_identifier": {"type": "str"},
     "database_version": {"type": "str"},
     "current_lsn": {"type": "str"},
@@ -248,6 +265,16 @@ def bounds_of(params: dict[str, Any], settings: dict[str, str]) -> Bounds:
     )
 
 
+def starting_backup(repository: Repository, named: str) -> dict[str, Any] | None:
+    """Return the kept backup from which continuity is judged; raises OpsError for a label that no kept backup has."""
+    if named in ("oldest", "newest"):
+        return repository.info["newest"] if named == "newest" else None
+    kept = {row["label"]: row for row in repository.info["backups"]}
+    if named not in kept:
+        raise OpsError(f"continuity_from is {named}, and the repository keeps {', '.join(kept) or 'no backup'}.")
+    return kept[named]
+
+
 def audit(module: AnsibleModule, reader: _repository_reader.Reader) -> dict[str, Any]:
     """Collect and judge; return the result of the module. Raises OpsError when the audit itself cannot run."""
     params, began = module.params, time.monotonic()
@@ -256,6 +283,7 @@ def audit(module: AnsibleModule, reader: _repository_reader.Reader) -> dict[str,
     repository = reader.collect(segment_size=bounds.segment_size, all_manifests=params["depth"] == "content")
     findings, timeline = judge(repository, bounds)
     newest = repository.info["newest"]
+    start = starting_backup(repository, bounds.continuity_from)
     size = max((int(row["repo_size_bytes"] or 0) for row in repository.info["backups"]), default=0)
     home = params["repo_path"] or settings.get(f"repo{params['repo'] or 1}-path", "/var/lib/pgbackrest")
     findings += judge_room(**reader.room(home), backup_bytes=size, bounds=bounds)
@@ -269,8 +297,12 @@ def audit(module: AnsibleModule, reader: _repository_reader.Reader) -> dict[str,
         findings += shown
         if not any(row["code"] == "wrong_cipher" for row in findings):
             findings += reader.content(known=findings, timeout_s=params["verify_timeout_s"])
+    if bounds.continuity_from != "oldest":
+        findings = only_older(findings, start)
     findings.sort(key=lambda row: _ORDER[row["severity"]])
     last = repository.archive.newest(timeline) if timeline is not None else None
+    named = None if last is None or timeline is None else _wal.Segment(timeline, last)
+    reach = -1 if timeline is None else last_number(repository, timeline=timeline, segment_size=bounds.segment_size)
     return {
         "findings": findings,
         "codes": sorted({row["code"] for row in findings}),
@@ -285,9 +317,9 @@ def audit(module: AnsibleModule, reader: _repository_reader.Reader) -> dict[str,
             "certificates": len(certificates),
             "peers": answered,
         },
-        "newest_wal": None
-        if last is None or timeline is None
-        else _wal.segment_name(_wal.Segment(timeline, last), segment_size=bounds.segment_size),
+        "newest_wal": None if named is None else _wal.segment_name(named, segment_size=bounds.segment_size),
+        "newest_wal_lsn": None if reach < 0 else _wal.format_lsn(reach * bounds.segment_size),
+        "newest_wal_time": None if named is None else iso_ms(from_epoch(repository.archive.time_of(named))),
         "newest_backup": newest["label"] if newest else None,
         "seconds": round(time.monotonic() - began, 3),
     }
@@ -298,13 +330,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=_ARGUMENTS, supports_check_mode=True)
     params = module.params
     try:
-        tool = Pgbackrest(
-            runner(module, user=params["user"]),
-            stanza=params["stanza"],
-            config=params["config"],
-            repo=params["repo"],
-            executable=params["executable"],
-        )
+        tool = Pgbackrest.of(module)
         result = audit(module, _repository_reader.Reader(tool, run=runner(module, user=None)))
         if result["errors"] and params["fail_on_findings"]:
             first = result["findings"][0]

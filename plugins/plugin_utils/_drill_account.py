@@ -59,7 +59,7 @@ def people(record: Record) -> dict[str, Any]:
             empty="The record was not signed off.",
         ),
         lead="A stand-in is a key that acts for a person in a rehearsal: it proves that the step was asked for and "
-        "recorded, not that a person was there in time.",
+        "recorded, not that a person was there in time. The time of a signature is signed with the statement.",
     )
 
 
@@ -100,9 +100,15 @@ def findings(record: Record) -> dict[str, Any]:
             empty="The run was not interrupted.",
         ),
         table(
-            ("Finding", "Severity", "Owner", "Due"),
+            ("Finding", "Severity", "Root cause", "Owner", "Due"),
             [
-                (row.get("text"), result(row.get("severity")), _owner(row), cell(day(row.get("due")) or "no date yet"))
+                (
+                    row.get("text"),
+                    result(row.get("severity")),
+                    row.get("root_cause") or "its owner states it",
+                    _owner(row),
+                    cell(day(row.get("due")) or "no date yet"),
+                )
                 for row in parts(record, "findings")
             ],
             empty="No finding.",
@@ -209,6 +215,7 @@ def conditions(record: Record) -> dict[str, Any]:
         facts(
             *tools,
             ("Revision of the playbooks", code(f"{commit}{dirty}" if commit else None)),
+            ("Operator", record.get("operator")),
             ("Controller", code(controller.get("host"))),
             ("Load average of the controller", cell(shown)),
         ),
@@ -278,6 +285,7 @@ def _limits(record: Record) -> Iterator[str]:
         yield "Clock offsets were not measured: instants of different hosts compare only as far as their clocks agree."
     if part(record, "forecast"):
         yield "The forecast extends the measured throughput in a straight line; disks and networks may not follow it."
+    yield "Its cost in work and money, root causes and lessons are for people to write, in the record of a post-mortem."
     yield "The seal shows whether the pack was edited after sealing. It cannot show what was never recorded."
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms, parse_iso
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_outage import outage_of
 
 __all__ = ["LARGEST_DIFFERENCE_S", "PHASES", "difference_of", "phases_of"]
 
@@ -74,13 +75,19 @@ def _gap(state: Mapping[str, Any]) -> tuple[dict[str, Any], Instant, Instant] | 
     """Return the gap as the client saw it, and its edges by the controller's clock.
 
     Where nobody was served any more when the canary began, as in a disaster, clients have waited longer than the
-    ledger can tell: the gap is then counted from the declaration.
+    ledger can tell: the gap is then counted from the outage, where somebody could tell its beginning, else from the
+    declaration, which is no recovery time.
     """
     found = state["results"].get("first_write", {})
     gap, first_ack = found.get("gap") or {}, found.get("first_ack")
     offset = _offset(state, "canary")
     declared = state["entered"].get("decide")
-    if first_ack and declared and (gap.get("last_ack") or first_ack) >= first_ack:
+    outage = outage_of(state["results"]) or {}
+    if first_ack and outage.get("started"):
+        begin, end = parse_iso(outage["started"]), _moved(first_ack, offset)
+        told = {key: outage.get(key) for key in ("started", "source")}
+        gap = {"last_ack": None, "first_ack": first_ack, "outage": told}
+    elif first_ack and declared and (gap.get("last_ack") or first_ack) >= first_ack:
         begin, end = parse_iso(declared), _moved(first_ack, offset)
         gap = {"last_ack": None, "declared": declared, "first_ack": first_ack}
     elif gap.get("last_ack") and gap.get("first_ack"):
@@ -102,7 +109,17 @@ def _spans(state: Mapping[str, Any]) -> Iterator[tuple[str, Instant, Instant]]:
     replayed, proved = (
         _moved(promote[key], ahead) if promote.get(key) else None for key in ("replay_end", "first_write")
     )
-    begins = {"detect": _known(entered.get("fault")), "promote": replayed, "redirect": proved}
+    # In a disaster nobody makes the fault: it is noticed when the survey begins, and decided upon until the fence.
+    surveyed = _known(entered.get("survey"))
+    outage = (outage_of(state["results"]) or {}).get("started")
+    if surveyed and outage:
+        yield "detect", min(parse_iso(outage), surveyed), surveyed
+    begins = {
+        "decide": surveyed if outage else None,
+        "detect": _known(entered.get("fault")),
+        "promote": replayed,
+        "redirect": proved,
+    }
     ends = {"replay": replayed, "promote": proved}
     for name, step in PHASES.items():
         started = begins.get(name) or _known(entered.get(step))

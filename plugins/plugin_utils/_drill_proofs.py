@@ -164,7 +164,9 @@ def failback(record: Record) -> dict[str, Any]:
 def backup(record: Record) -> dict[str, Any]:
     """Where the data came from."""
     found = part(record, "backup")
-    age = number(found.get("age_s"))
+    told = number(part(record, "achieved").get("backup_age_s"))
+    age = number(found.get("age_s")) if told is None else told
+    bound = number(part(record, "targets").get("backup_age_s"))
     return section(
         "backup",
         "Backup provenance",
@@ -176,6 +178,7 @@ def backup(record: Record) -> dict[str, Any]:
             ("Taken", cell(moment(found.get("started") or found.get("start")), "time")),
             ("Completed", cell(moment(found.get("stopped") or found.get("stop")), "time")),
             ("Age when restored", seconds_cell(age)),
+            *([("Bound of its age", seconds_cell(bound))] if record.get("mode") == "copy" else []),
             ("Size of the database", cell(size(found.get("size_bytes")))),
             ("Size in the repository", cell(size(found.get("repo_size_bytes")))),
             ("Encrypted", cell(found.get("encrypted"))),
@@ -183,6 +186,7 @@ def backup(record: Record) -> dict[str, Any]:
             ("Timeline", code(found.get("timeline"))),
             ("LSN, first and last", code(_pair(found.get("lsn_start"), found.get("lsn_stop")))),
             ("Log segments, first and last", code(_pair(found.get("wal_min"), found.get("wal_max")))),
+            ("Kept by the repository", code(found.get("retention"))),
             ("Digest", code(found.get("digest"))),
         ),
     )

@@ -15,25 +15,21 @@ import statistics
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.ccobservatory.ops.plugins.module_utils._cluster import lsn_number
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms, parse_iso
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils import _drill_context as context
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_forecast import forecast
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_integrity import integrity
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_outage import known_ledger, outage_of
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_phases import difference_of, phases_of
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_security import compared
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_verdict import judge
 
-__all__ = ["SCHEMA", "assemble", "forecast"]
+__all__ = ["SCHEMA", "assemble"]
 
 SCHEMA = "ccobservatory.ops/drill/1"
 
 TEST_TYPES = {"live": "full failover and return", "copy": "isolated copy beside the live environment"}
 WHOLE_SECONDS_S = 1.0
-_ASSUMES = (
-    "The restore grows in a straight line with the data: disks and network give what they gave in this drill.",
-    "Detection, decision, fencing, promotion and redirection take as long as in this drill.",
-)
-_REPLAY_GROWS = (
-    "The replay grows with the data too: the backup is as old as in this drill, and a byte of data brings as much log."
-)
-_REPLAY_UNKNOWN = "The replay was not measured and is not in the forecast's growth."
 _PROVED_BEFORE = ("assess", "prove_backups")
 
 
@@ -49,20 +45,28 @@ def assemble(
     retention_days: int = 1095,
     observer: Mapping[str, Any] | None = None,
     action_days: Mapping[str, int] | None = None,
+    operator: str | None = None,
+    interval_days: int = 90,
+    remembered: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the record of a drill.
 
     Args:
         state: the journal, folded (`_journal.state_of`).
-        targets: ``rto_s``, ``rpo_s``, ``bound_s`` (the guide's bound for recovery), ``failback_gap_s``; seconds.
+        targets: ``rto_s``, ``rpo_s``, ``bound_s`` (the guide's bound for recovery), ``failback_gap_s``,
+            ``backup_age_s`` (of the backup that a copy restores); seconds.
         versions: of the collection, the tools and the database.
         controller: name and load of the machine that ran the drill.
-        history: earlier drills of the environment, oldest first: ``{id, started, verdict, rto_s, rpo_s, lost_rows}``.
+        history: earlier drills of the environment, oldest first: ``{id, started, verdict, rto_s, rpo_s, lost_rows,
+            restored_s}``.
         database_bytes: size of the database that the forecast is for; 0 takes the size of the backup.
         stand_in: whether people were represented by keys of the environment.
         retention_days: how long the record has to be kept, in days from its end.
         observer: what the witnesses beside the databases saw (`_drill_witness.witnessed`), None when nobody watched.
         action_days: days from the end of the drill until a finding of a severity has to be mended.
+        operator: the account that ran the command.
+        interval_days: days from the end until the environment has to be drilled again.
+        remembered: how an earlier drill found the primary protected, for a disaster in which nobody can ask it.
     """
     results, header = state["results"], state["header"]
     scenario = header.get("scenario", {})
@@ -82,18 +86,24 @@ def assemble(
         "declared": results.get("decide", {}).get("declared") or state["entered"].get("fence"),
         "ended": state["ended"] or _last_instant(state),
         "controller": {**controller, "clock_offsets_s": results.get("assess", {}).get("clock_offsets_s", {})},
+        "operator": operator,
         "people": _people(results),
+        "plan": context.plan(header),
+        "notifications": context.notifications(results),
         "targets": dict(targets),
         "steps": state["steps"],
         "phases": phases,
         "client_gap": gap,
+        "outage": outage_of(results),
         "phase_sum_difference_s": difference_of(gap),
         "ledger": ledger,
-        "integrity": _integrity(results),
+        "integrity": integrity(results, scenario),
+        "security": _security(results, remembered),
         "archive": _archive(results),
         "backup": _backup(results, header),
         "recovery_point": _recovery_point(results),
         "observer": dict(observer) if observer else None,
+        "observers": context.observers(header, observer, ledger),
         "fencing": results.get("fence", {}).get("fencing", []),
         "traffic": [{**row, "host": row.get("item")} for row in results.get("redirect", {}).get("traffic", [])],
         "steady_state": {
@@ -109,58 +119,20 @@ def assemble(
     }
     keep_until = parse_iso(record["ended"] or record["started"]) + datetime.timedelta(days=retention_days)
     record["retention"] = {"keep_until": iso_ms(keep_until)}
+    record["next_due"] = context.next_due(record, interval_days)
+    record["time_to_restore"] = context.time_to_restore(record, history)
     record["approval"] = _signed_by(record["people"], "approve")
+    record["milestones"] = context.milestones(state, record)
     record["sign_off"] = [person for person in record["people"] if person["step"] in ("document", "improve")]
     record["achieved"] = _achieved(gap, ledger, results)
     record["forecast"] = forecast(record, results, bound_s=targets.get("bound_s"), database_bytes=database_bytes)
     record["rollback"] = [*state.get("rollback", []), *state.get("hold", [])]
     record.update(judge(record, scenario, action_days=action_days))
+    # Who closed it, by hand or for a disaster, said why: nothing that was measured before makes another verdict of it.
+    if state.get("verdict") == "aborted":
+        reasons = list(dict.fromkeys([*state["reasons"], *record["verdict_reasons"]]))
+        record.update(verdict="aborted", verdict_reasons=reasons)
     return record
-
-
-def forecast(
-    record: Mapping[str, Any], results: Mapping[str, Any], *, bound_s: float | None, database_bytes: int
-) -> dict[str, Any] | None:
-    """Extrapolate what was measured to the real size: seconds = fixed + bytes * (restore + replay) / bytes restored.
-
-    Restore and replay grow with the data, the rest is taken as measured; ``assumes`` says so in sentences. The largest
-    database is the one whose recovery just fits the bound. None where the restore or the gap was not measured.
-    """
-    restored = results.get("restore", {}).get("restore", {})
-    size = (record.get("backup") or {}).get("size_bytes")
-    gap = record.get("client_gap")
-    if not restored.get("seconds") or not size or not gap or not bound_s:
-        return None
-    replay = next((phase["seconds"] for phase in record["phases"] if phase["name"] == "replay"), None)
-    growing = restored["seconds"] + (replay or 0.0)
-    fixed = gap["seconds"] - growing
-    wanted = database_bytes or size
-    seconds = fixed + growing * wanted / size
-    log = _replayed_bytes(record["backup"], results.get("promote", {}))
-    return {
-        "data_bytes": wanted,
-        "restore_bytes_per_s": round(size / restored["seconds"]),
-        "fixed_s": round(fixed, 3),
-        "wal_bytes": log,
-        "replay_s": replay,
-        "replay_bytes_per_s": round(log / replay) if log and replay else None,
-        "forecast_s": round(seconds, 1),
-        "bound_s": bound_s,
-        "largest_database_bytes": max(0, round((bound_s - fixed) / growing * size)),
-        "verdict": "inside" if seconds <= bound_s else "outside",
-        "assumes": [*_ASSUMES, _REPLAY_GROWS if replay is not None else _REPLAY_UNKNOWN],
-    }
-
-
-def _replayed_bytes(backup: Mapping[str, Any], promote: Mapping[str, Any]) -> int | None:
-    """Return the bytes of log from the start of the backup to the fork of the timelines, where both are known.
-
-    None where another backup than the known one was restored.
-    """
-    begin, end = backup.get("lsn_start"), promote.get("fork_lsn")
-    if not begin or not end or backup["restored_label"] != backup.get("label"):
-        return None
-    return max(0, lsn_number(end) - lsn_number(begin))
 
 
 def _expect(phases: list[dict[str, Any]], history: list[dict[str, Any]]) -> None:
@@ -176,14 +148,19 @@ def _achieved(
     copied = results.get("copy", {})
     doubt = (ledger or {}).get("in_doubt", {})
     return {
-        "rto_s": gap["seconds"] if gap else copied.get("seconds"),
-        "rpo_s": ledger.get("rpo_s") if ledger else copied.get("data_age_s"),
+        # What clients had waited before the declaration is not in a gap that begins with it.
+        "rto_s": (None if "declared" in gap else gap["seconds"]) if gap else copied.get("seconds"),
+        "rpo_s": ledger.get("rpo_s") if ledger else None,
         "lost_rows": ledger.get("lost") if ledger else None,
         "in_doubt_rows": doubt.get("total"),
+        # A copy takes nothing away, so it measures no loss: the age of its backup is only what it is.
+        **({"backup_age_s": copied.get("data_age_s")} if copied else {}),
     }
 
 
 def _ledger(results: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any] | None:
+    if outage_of(results):
+        return known_ledger(results)
     found = results.get("verify", {}).get("ledger")
     if not found:
         rolled_back = [note.get("ledger") for note in state.get("rollback", []) if note.get("ledger")]
@@ -195,22 +172,10 @@ def _ledger(results: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, A
     return {**found, "run": run, "salvaged": salvage.get("rows"), "salvage_sha256": salvage.get("sha256")}
 
 
-def _integrity(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    rows = [*results.get("verify", {}).get("checks", []), *results.get("copy", {}).get("checks", [])]
-    ledger = results.get("verify", {}).get("ledger")
-    if ledger:
-        broken = {key: ledger.get(key) for key in ("wrong", "ghosts", "holes") if ledger.get(key)}
-        rows.append(
-            {
-                "name": "acknowledged writes form an unbroken chain",
-                "command": "ledger_compare",
-                "expected": "no wrong, invented or missing-in-the-middle row",
-                "observed": ", ".join(f"{value} {key}" for key, value in broken.items()) or "none",
-                "seconds": ledger.get("seconds"),
-                "result": "differs" if broken else "verified",
-            }
-        )
-    return rows
+def _security(results: Mapping[str, Any], remembered: Mapping[str, Any] | None) -> list[dict[str, Any]] | None:
+    """Return how the recovery site is protected, held against what the primary had while it was still asked."""
+    before = (results.get("assess") or results.get("survey") or {}).get("security")
+    return compared(before, results.get("verify", {}).get("security"), remembered=remembered)
 
 
 def _archive(results: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -240,6 +205,7 @@ def _backup(results: Mapping[str, Any], header: Mapping[str, Any]) -> dict[str, 
         # Nobody looked at the cipher of a survey: that is not measured, and no claim that it is plain.
         "encrypted": proved.get("cipher") not in (None, "none") if "cipher" in proved else None,
         "cipher": proved.get("cipher"),
+        "retention": proved.get("retention") or None,
     }
 
 
@@ -252,16 +218,16 @@ def _recovery_point(results: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _cleanup(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what proves that nothing of the drill is left: what each step of the return says of its end."""
+    """Return what proves that nothing of the drill is left: what each step of the return read back at its end."""
     left = {
         "heal": ("old primary, on its return", "old_primary"),
         "posture": ("recovery site", "target"),
         "copy": ("copy", "removed"),
     }
     return [
-        {"name": name, "observed": results[step][key], "result": "verified"}
+        {"name": name, **{part: results[step][key].get(part) for part in ("expected", "observed", "result")}}
         for step, (name, key) in left.items()
-        if results.get(step, {}).get(key)
+        if isinstance(results.get(step, {}).get(key), Mapping)
     ]
 
 
@@ -269,7 +235,7 @@ def _failback(results: Mapping[str, Any]) -> dict[str, Any] | None:
     switched = results.get("failback", {})
     if "gap_s" not in switched:
         return None  # a switch that did not end has only noted since when it held the clients
-    ledger = results.get("steady", {}).get("ledger", {})
+    ledger = results.get("prove_return", {}).get("ledger", {})
     return {
         **switched,
         "method": "planned switchover through the poolers",
@@ -286,7 +252,8 @@ def _signed_by(people: list[dict[str, Any]], step: str) -> dict[str, Any] | None
     found = [person for person in people if person["step"] == step]
     if not found:
         return None
-    return {"approver": found[-1]["name"], "signed_at": found[-1]["signed_at"], "statement": found[-1]["statement"]}
+    told = {key: found[-1].get(key) for key in ("asked_at", "signed_at", "deadline_s", "statement")}
+    return {"approver": found[-1]["name"], **told}
 
 
 def _deviations(state: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -94,7 +94,7 @@ def scenario(record: Record) -> dict[str, Any]:
             ("Length of the whole drill", seconds_cell(_length(record))),
         ),
         bullets(told.get("blast_radius") or [None], title="Blast radius"),
-        bullets(told.get("rollback") or [None], title="Declared rollback"),
+        bullets(told.get("rollback") or [None], title="Way back"),
     )
 
 
@@ -117,6 +117,7 @@ def recovery_time(record: Record) -> dict[str, Any]:
             empty="No phase was measured.",
         ),
         facts(
+            *_outage_rows(gap),
             ("Last acknowledged write before", cell(moment(gap.get("last_ack")), "time")),
             ("First acknowledged write after", cell(moment(gap.get("first_ack")), "time")),
             ("Gap that clients saw", exact_cell(gap.get("seconds"))),
@@ -128,6 +129,16 @@ def recovery_time(record: Record) -> dict[str, Any]:
         "first one after. The phases are timed apart from that, by the journal on the controller, each from its own "
         "beginning to its own end; what a phase took is what of it fell into the gap. More than 0.5 s of difference "
         "fails the drill.",
+    )
+
+
+def _outage_rows(gap: Record) -> list[tuple[str, Any]]:
+    """Since when clients were not served, and who told; a drill has the last acknowledged write instead."""
+    told = part(gap, "outage")
+    return (
+        [("Outage since", cell(moment(told.get("started")), "time")), ("As told by", told.get("source"))]
+        if told
+        else []
     )
 
 

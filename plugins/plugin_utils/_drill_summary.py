@@ -20,8 +20,7 @@ def summary_of(record: Mapping[str, Any]) -> list[str]:
         f"Verdict: {str(record['verdict']).replace('_', ' ').upper()}",
         *(f"  - {reason}" for reason in record["verdict_reasons"]),
         f"Recovery time: {_shown(achieved['rto_s'], 's')} (target {_shown(targets.get('rto_s'), 's')})",
-        f"Recovery point: {_shown(achieved['rpo_s'], 's')} (target {_shown(targets.get('rpo_s'), 's')}), "
-        f"{_shown(achieved['lost_rows'], 'acknowledged writes lost')}, {_shown(achieved['in_doubt_rows'], 'in doubt')}",
+        _loss(record),
     ]
     if gap:
         parts = ", ".join(f"{phase['name']} {phase['seconds']}" for phase in record["phases"])
@@ -35,6 +34,21 @@ def summary_of(record: Mapping[str, Any]) -> list[str]:
             f"{_shown(failback['lost'], 'writes lost')}"
         )
     return lines
+
+
+def _loss(record: Mapping[str, Any]) -> str:
+    achieved, targets = record["achieved"], record["targets"]
+    target = f"(target {_shown(targets.get('rpo_s'), 's')})"
+    if record["mode"] == "copy":
+        age, bound = _shown(achieved.get("backup_age_s"), "s"), targets.get("backup_age_s")
+        return (
+            f"Recovery point: not measured by a copy {target}, loss not measured; age of the restored backup: {age}"
+            f"{'' if bound is None else f' (at most {bound:g} s)'}"
+        )
+    return (
+        f"Recovery point: {_shown(achieved['rpo_s'], 's')} {target}, "
+        f"{_shown(achieved['lost_rows'], 'acknowledged writes lost')}, {_shown(achieved['in_doubt_rows'], 'in doubt')}"
+    )
 
 
 def _shown(value: Any, unit: str) -> str:

@@ -12,7 +12,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms, parse_iso
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_outage import unmeasured
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_phases import LARGEST_DIFFERENCE_S
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_security import deficiencies, unknown
 
 __all__ = ["judge"]
 
@@ -32,17 +34,22 @@ def judge(
 
     A drill fails when its expected outcome did not come about, when a target was missed, or when something that has
     to be measured was not. It passes with conditions when it held but was interrupted, fell back to an older backup,
-    ran late at a step, or was signed by stand-ins. Each finding belongs to the lead of the drill until the lead hands
+    ran late at a step, was signed by stand-ins, or when the recovery site is protected otherwise than the primary site
+    was, or nobody could tell: the service was recovered all the same, but a difference is a finding of high severity.
+    Each finding belongs to the lead of the drill until the lead hands
     it on, and is due ``action_days`` after the end, by its severity; what failed is drilled again within 30 days.
     """
     expected = scenario.get("expect", {})
-    outcome = expected.get("outcome", "recovered")
-    rules = _RULES["copied" if record["mode"] == "copy" else outcome]
+    outcome = "copied" if record["mode"] == "copy" else expected.get("outcome", "recovered")
+    # A scenario is checked before; what an older journal expects must not cost the report.
+    rules = _RULES.get(outcome, (_unknown_outcome, *_RULES["recovered"]))
     failures = [text for rule in rules for text in rule(record, expected)]
-    conditions = list(_conditions(record, expected))
+    weak = list(deficiencies(record["security"]))
+    conditions = [*weak, *_conditions(record, expected)]
     verdict = "fail" if failures else "pass_with_conditions" if conditions else "pass"
     days = {**ACTION_DAYS, **(action_days or {})}
-    found = [("high", text) for text in failures] + [("low", text) for text in conditions]
+    found = [("high", text) for text in [*failures, *weak]]
+    found += [("low", text) for text in conditions if text not in weak]
     owner = {"owner": record.get("header", {}).get("lead")}
     findings = [
         {"severity": severity, "text": text, **owner, "due": _days_after(record, days[severity])}
@@ -64,6 +71,10 @@ def _days_after(record: Mapping[str, Any], days: int) -> str | None:
     return iso_ms(parse_iso(end) + datetime.timedelta(days=days)) if end else None
 
 
+def _unknown_outcome(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
+    yield f"The scenario expects the outcome {expected.get('outcome')!r}, which nobody knows how to judge."
+
+
 def _writer_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
     if not record.get("observer"):
         yield "Whether there were ever two writers was not measured: the witnesses' files are not in the evidence."
@@ -78,7 +89,9 @@ def _two_writers(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iter
 
 
 def _recovery_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
-    yield from _over("The recovery time", record["achieved"]["rto_s"], record["targets"]["rto_s"])
+    # In a disaster what nobody could measure is a condition: the service is back all the same.
+    if expected.get("outcome") != "activated" or record["achieved"]["rto_s"] is not None:
+        yield from _over("The recovery time", record["achieved"]["rto_s"], record["targets"]["rto_s"])
     gap, difference = record["client_gap"], record["phase_sum_difference_s"]
     if difference is not None and abs(difference) > LARGEST_DIFFERENCE_S:
         told = "belong to no phase" if difference > 0 else "are counted twice"
@@ -88,6 +101,10 @@ def _recovery_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -
         )
     if expected.get("fallback") and not _result(record, "restore").get("fallback"):
         yield "The damaged backup was not noticed: no fall-back to an older one took place."
+    yield from _forecast_failures(record, expected)
+
+
+def _forecast_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
     projected = record["forecast"]
     if projected and projected["verdict"] == "outside":
         yield (
@@ -115,6 +132,10 @@ def _steady_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> 
 def _loss_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
     achieved, targets = record["achieved"], record["targets"]
     lost = achieved["lost_rows"]
+    if (record["ledger"] or {}).get("lost_after"):
+        yield f"{record['ledger']['lost_after']} writes are missing that were acknowledged after the return of service."
+    if lost is None and expected.get("outcome") == "activated":
+        return
     if lost is None:
         yield "The loss was not measured: there is no comparison of the ledger."
         return
@@ -183,13 +204,23 @@ def _copy_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> It
     copied = _result(record, "copy")
     if copied.get("result") != "verified":
         yield f"The isolated copy {copied.get('result', 'was not made')}."
-    yield from _over("The restore of the copy", record["achieved"]["rto_s"], record["targets"]["rto_s"])
+    achieved, targets = record["achieved"], record["targets"]
+    yield from _over("The restore of the copy", achieved["rto_s"], targets["rto_s"])
+    yield from _over("The age of the restored backup", achieved.get("backup_age_s"), targets.get("backup_age_s"))
 
 
 def _integrity_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
     for row in record["integrity"]:
         if row["result"] != "verified":
             yield f"Integrity, {row['name']}: expected {row['expected']}, observed {row['observed']}."
+
+
+def _cleanup_failures(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
+    for row in record["cleanup"]:
+        if row["result"] != "verified":
+            yield f"Left behind, {row['name']}: expected {row['expected']}, observed {row['observed']}."
+    if _result(record, "copy").get("result") and not any(row["name"] == "copy" for row in record["cleanup"]):
+        yield "Nobody saw whether the copy was removed."
 
 
 def _unfinished(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
@@ -218,6 +249,11 @@ def _conditions(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Itera
     # In a disaster the old primary is lost before a witness can be set beside it; that is no fault of the recovery.
     if expected.get("outcome") == "activated" and not record.get("observer"):
         yield "Nobody could watch the old primary: that there was one writer rests on the three proofs of fencing."
+    # Nobody moves to the recovery site in a copy, in a return, or where the recovery is refused.
+    if record["mode"] != "copy" and expected.get("outcome", "recovered") in ("recovered", "activated"):
+        yield from unknown(record["security"])
+    if expected.get("outcome") == "activated":
+        yield from unmeasured(record)
     for deviation in record["deviations"]:
         if not (expected.get("outcome") == "refused" and deviation.get("step") == "restore"):
             yield f"Deviation: {deviation['text']}"
@@ -226,6 +262,9 @@ def _conditions(record: Mapping[str, Any], expected: Mapping[str, Any]) -> Itera
 def _success(record: Mapping[str, Any], outcome: str) -> str:
     if outcome == "refused":
         return "The recovery was refused for the reason that the scenario plants, and nothing was lost."
+    if outcome == "copied":
+        took = record["achieved"]["rto_s"]
+        return f"The copy was restored in {took} s and verified; loss not measured, as a copy takes nothing away."
     return f"Recovered in {record['achieved']['rto_s']} s, {record['achieved']['lost_rows']} acknowledged writes lost."
 
 
@@ -237,12 +276,14 @@ def _result(record: Mapping[str, Any], step_id: str) -> dict[str, Any]:
 _RULES = {
     "recovered": (
         *(_unfinished, _recovery_failures, _loss_failures, _fencing_failures, _steady_failures, _failback_failures),
-        *(_integrity_failures, _writer_failures, _damage_failures),
+        *(_integrity_failures, _writer_failures, _damage_failures, _cleanup_failures),
     ),
     "activated": (
         *(_unfinished, _recovery_failures, _loss_failures, _fencing_failures, _integrity_failures, _two_writers),
     ),
-    "returned": (_unfinished, _failback_failures, _steady_failures, _writer_failures),
+    "returned": (
+        *(_unfinished, _failback_failures, _integrity_failures, _steady_failures, _writer_failures, _cleanup_failures),
+    ),
     "refused": (_refusal_failures, _integrity_failures, _writer_failures, _damage_failures),
-    "copied": (_unfinished, _copy_failures, _integrity_failures),
+    "copied": (_unfinished, _copy_failures, _forecast_failures, _integrity_failures, _cleanup_failures),
 }

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils import _drill_account as account
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils import _drill_frame as frame
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils import _drill_proofs as proofs
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils import _drill_recovery as recovery
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_blocks import Record, Tile, part, parts, pill
@@ -37,10 +38,13 @@ VERDICTS = {
 
 _ORDER: tuple[Callable[[Record], dict[str, Any]], ...] = (
     recovery.scenario,
+    frame.plan,
+    frame.milestones,
     recovery.recovery_time,
     recovery.steps,
     recovery.data,
     recovery.integrity,
+    frame.security,
     proofs.fencing,
     proofs.traffic,
     proofs.steady_state,
@@ -48,6 +52,8 @@ _ORDER: tuple[Callable[[Record], dict[str, Any]], ...] = (
     proofs.backup,
     proofs.forecast,
     account.people,
+    frame.observers,
+    frame.told,
     account.findings,
     account.trend,
     account.conditions,
@@ -100,7 +106,8 @@ def _rto(record: Record) -> Tile:
 
 def _rpo(record: Record) -> Tile:
     achieved, target = _figure(record, "achieved", "rpo_s"), _figure(record, "targets", "rpo_s")
-    return _against("Recovery point (RPO)", achieved, target, name="tile-rpo")
+    tile = _against("Recovery point (RPO)", achieved, target, name="tile-rpo")
+    return {**tile, "detail": f"not measured by a copy, {tile['detail']}"} if record.get("mode") == "copy" else tile
 
 
 def _against(label: str, achieved: float | None, target: float | None, *, name: str) -> Tile:
@@ -118,7 +125,8 @@ def _against(label: str, achieved: float | None, target: float | None, *, name: 
 
 def _lost(record: Record) -> Tile:
     lost = _figure(record, "achieved", "lost_rows")
-    acked = count(part(record, "ledger").get("acked"))
+    # Those of a ledger that began after the loss say nothing of it.
+    acked = None if lost is None else count(part(record, "ledger").get("acked"))
     return {
         "label": "Acknowledged writes lost",
         "value": count(lost),

@@ -130,6 +130,13 @@ _NETWORK = (
 
 _STORAGE = (
     HostFact("mounts", "what is mounted where and how", path="/proc/self/mounts", cap=256 * KIB),
+    # A host without the file, such as a container, has nothing that has to be mounted.
+    HostFact(
+        "fstab",
+        "what has to be mounted, and how",
+        argv=("/usr/bin/grep", "-sH", "", "/etc/fstab"),
+        accepts=(0, 1, 2),
+    ),
     HostFact(
         "disks",
         "space and inodes",
@@ -184,6 +191,14 @@ _ACCESS = (
         "sudoers", "who may do what by sudo", argv=("/usr/bin/cvtsudoers", "-f", "json", "/etc/sudoers"), user=ROOT
     ),
     HostFact("sshd", "settings that sshd works by", argv=("/usr/sbin/sshd", "-T"), user=ROOT),
+    HostFact(
+        "sshd_files",
+        "lines of sshd's files: what its Match blocks set is not among the settings that it tells",
+        argv=("/usr/bin/grep", "-RsHE", "^[[:space:]]*[^#[:space:]]", "/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d"),
+        user=ROOT,
+        cap=256 * KIB,
+        accepts=(0, 2),
+    ),
     # Two questions about the account that asks: whether it could write what matters, and whether sudo lets it do more
     # than this table. The second is a command that does nothing, wherever sudo allows it.
     HostFact(

@@ -55,6 +55,8 @@ def uptime(
     says = f"{percent(low)} up ({percent(coverage, 1)} of the samples seen)"
     if verdict == "unknown":
         says = f"between {percent(low)} and {percent(high)} up: only {percent(coverage, 1)} of the samples were seen"
+    if excused:
+        says += f"; {percent(strict)} with the planned downtime of {excused} samples"
     return Kpi(
         "uptime",
         # What was not seen has no figure: only its bounds are known.
@@ -215,8 +217,10 @@ def response(
         "share": sum(took <= target_s for took in judged) / len(judged),
     }
     verdict: Verdict = "missed" if found > target_s or unanswered else "met"
-    told = span_text(found) if math.isfinite(found) else "without end"
-    says = f"the {quantile:.0%} quantile is {told} of {len(judged)}, {len(unanswered)} unanswered"
+    told, longest = (span_text(one) if math.isfinite(one) else "without end" for one in (found, most))
+    says = (
+        f"the {quantile:.0%} quantile is {told} of {len(judged)}, the longest {longest}, {len(unanswered)} unanswered"
+    )
     return Kpi(name, found if math.isfinite(found) else None, len(judged), verdict, "s", target_s, says, parts=parts)
 
 

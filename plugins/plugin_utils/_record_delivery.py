@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_fields import (
     AMOUNT,
+    CAUSE_STATE,
     COUNT,
     DAY,
     FLAG,
@@ -38,7 +39,11 @@ PIPELINE = RecordType(
         ("default_branch*", NAME, "the branch that is released from"),
         ("deploys*", FLAG, "whether it deploys"),
         ("stages", NAMES, "its stages in order"),
-        ("administrators", NAMES, "who may change it"),
+        (
+            "administrators",
+            NAMES,
+            "who may change it; an empty list for nobody beside the system's own, without it nobody knows",
+        ),
         ("definition", TEXT, "file and commit of its definition"),
     ),
     {"pipeline": "ledger", "enabled": True, "default_branch": "main", "deploys": True, "stages": ["build", "test"]},
@@ -107,7 +112,7 @@ DEPLOYMENT = RecordType(
             rows(("name*", NAME, "what was checked"), ("result*", one_of("ok", "failed"), "how it ended")),
             "what was checked afterwards",
         ),
-        ("log", TEXT, "where its log is"),
+        ("log", TEXT, "where its log is: a path below verify_logs_dir, or the log of a pipeline's run"),
         ("failed_requests", maybe(COUNT), "requests of clients that failed meanwhile"),
         ("linked_failures", NAMES, "ids of incidents that it caused"),
     ),
@@ -296,14 +301,29 @@ BRIEF = RecordType(
         ("deployments", NAMES, "ids of the deployments and changes it lists"),
         ("windows", NAMES, "ids of the windows it lists"),
         ("incidents", NAMES, "ids of the incidents it lists"),
+        (
+            "causes",
+            rows(("id*", NAME, "the incident"), ("cause_state*", CAUSE_STATE, "how far its cause is understood")),
+            "what it says of the incidents; the time that is left is a figure, named like the incident with _left_s",
+        ),
         ("blocked", NAMES, "ids of the blocked items it lists"),
+        (
+            "waits",
+            rows(
+                ("id*", NAME, "the blocked item"),
+                ("depends_on*", NAME, "what it waits for"),
+                ("since*", INSTANT, "since when"),
+            ),
+            "what it says of the blocked items",
+        ),
     ),
     {
         "kind": "standup",
         "day": "2026-11-20",
         "produced": "2026-11-20T07:45:00Z",
-        "figures": {"hosts_up": 10},
+        "figures": {"hosts_up": 10, "INC-42_left_s": 5400},
         "incidents": ["INC-42"],
+        "causes": [{"id": "INC-42", "cause_state": "suspected"}],
     },
 )
 

@@ -132,7 +132,7 @@ LISTING = RecordType(
     "The rights that a system really gives, as it was asked.",
     (
         ("system*", NAME, "the system"),
-        ("anonymous", maybe(FLAG), "whether it lets anybody in"),
+        ("anonymous", maybe(FLAG), "whether it lets anybody in; without it nobody knows"),
         (
             "principals*",
             rows(
@@ -237,6 +237,7 @@ RESOURCES = RecordType(
                 ("id*", NAME, "its id"),
                 ("kind*", one_of("instance", "volume", "address", "snapshot", "image", "bucket", "other"), "its kind"),
                 ("attached*", FLAG, "whether something uses it"),
+                ("encrypted", maybe(FLAG), "whether what it keeps is encrypted; asked of volumes and buckets"),
                 ("last_used", OPEN_INSTANT, "when it was last used"),
                 ("monthly_cost", maybe(AMOUNT), "what it costs a month"),
                 ("currency", maybe(_CURRENCY), "in which currency"),
@@ -245,7 +246,7 @@ RESOURCES = RecordType(
             "the resources",
         ),
     ),
-    {"source": "provider", "resources": [{"id": "vol-3", "kind": "volume", "attached": True}]},
+    {"source": "provider", "resources": [{"id": "vol-3", "kind": "volume", "attached": True, "encrypted": True}]},
 )
 
 FORECAST = RecordType(
@@ -281,6 +282,11 @@ DRIFT = RecordType(
     (
         ("tool*", NAME, "what compared"),
         ("target*", NAME, "what was compared"),
+        (
+            "repositories",
+            NAMES,
+            "whose code it was compared with, as in verify_repositories, where target is no such name",
+        ),
         ("checked*", INSTANT, "when"),
         ("valid*", FLAG, "whether every template could be parsed and validated"),
         ("resources*", COUNT, "how many resources were looked at"),
@@ -297,6 +303,7 @@ DRIFT = RecordType(
     {
         "tool": "ansible check mode",
         "target": "estate",
+        "repositories": ["infrastructure"],
         "checked": "2026-11-20T05:30:00Z",
         "valid": True,
         "resources": 318,

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
-    *("AMOUNT", "COUNT", "DAY", "FLAG", "INSTANT", "LEVEL", "LINES", "MAP", "NAME", "NAMES", "OPEN_INSTANT"),
+    *("AMOUNT", "CAUSE_STATE", "COUNT", "DAY", "FLAG", "INSTANT", "LEVEL", "LINES", "MAP", "NAME", "NAMES"),
+    "OPEN_INSTANT",
     *(
         "RATIO",
         "SECONDS",
@@ -66,6 +67,9 @@ def listed(shape: Mapping[str, Any]) -> Shape:
 def one_of(*words: str) -> Shape:
     """Return one word of some."""
     return {"enum": list(words)}
+
+
+CAUSE_STATE: Shape = one_of("unknown", "suspected", "known", "fixed")
 
 
 def in_words(schema: Mapping[str, Any]) -> str:

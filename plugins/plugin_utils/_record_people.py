@@ -8,6 +8,7 @@ PRIVATE to the collection: it can change at any time.
 from __future__ import annotations
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_fields import (
+    CAUSE_STATE,
     DAY,
     FLAG,
     INSTANT,
@@ -59,7 +60,7 @@ INCIDENT = RecordType(
         ("closed", OPEN_INSTANT, "when its work was done; empty while it is open"),
         ("owner", maybe(TEXT), "who has it now"),
         ("next_action", maybe(TEXT), "what is done next"),
-        ("cause_state", one_of("unknown", "suspected", "known", "fixed"), "how far the cause is understood"),
+        ("cause_state", CAUSE_STATE, "how far the cause is understood"),
         ("cause", maybe(TEXT), "the cause"),
         ("alerts", NAMES, "names of the alerts that belong to it"),
         ("change", maybe(TEXT), "id of the change that caused it"),

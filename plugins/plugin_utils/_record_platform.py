@@ -63,9 +63,16 @@ RULES = RecordType(
         ("protected*", FLAG, "whether it changes only by these rules"),
         ("required_approvals*", COUNT, "people that have to agree before it changes"),
         ("force_push*", FLAG, "whether its past can be rewritten"),
-        ("bypass", NAMES, "who the rules do not bind"),
+        ("bypass", NAMES, "who the rules do not bind; an empty list for nobody, without it nobody knows"),
     ),
-    {"repository": "infrastructure", "branch": "main", "protected": True, "required_approvals": 1, "force_push": False},
+    {
+        "repository": "infrastructure",
+        "branch": "main",
+        "protected": True,
+        "required_approvals": 1,
+        "force_push": False,
+        "bypass": [],
+    },
 )
 
 PLATFORM = (WORKLOADS, RULES)

@@ -22,7 +22,7 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_fields i
     maybe,
 )
 
-__all__ = ["DRILL", "DRILL_LIKE", "PROCEDURE", "PROCEDURES"]
+__all__ = ["DRILL", "DRILL_LIKE", "PROCEDURE", "PROCEDURES", "RESTORE_TEST"]
 
 PROCEDURES = ("backup", "restore", "restore_test", "drill", "activation", "failback")
 DRILL_LIKE = ("drill", "activation", "failback")
@@ -33,12 +33,16 @@ def _object(properties: Mapping[str, Any], *required: str) -> dict[str, Any]:
 
 
 _NAME: dict[str, Any] = {"type": "string", "minLength": 1}
+_SIGNED_SECONDS: dict[str, Any] = {"type": "number", "description": "seconds, negative before the declaration"}
 _DIGEST: dict[str, Any] = {"type": "string", "pattern": "^[0-9a-f]{40,128}$", "description": "a digest in hex"}
 _RESULT: dict[str, Any] = {"enum": ["verified", "differs", "could_not_run"]}
 _VALUE: dict[str, Any] = {"type": ["string", "number", "boolean", "null", "array", "object"]}
 
 _CHECK = _object(
-    {"name": _NAME, "command": maybe(TEXT), "expected": _VALUE, "observed": _VALUE, "result": _RESULT},
+    {
+        **{"name": _NAME, "command": maybe(TEXT), "expected": _VALUE, "observed": _VALUE, "result": _RESULT},
+        **{"rc": {"type": ["integer", "null"]}, "digest": maybe(_DIGEST)},
+    },
     *("name", "expected", "observed", "result"),
 )
 _SPAN = _object(
@@ -62,6 +66,15 @@ _BACKUP = _object(
     },
     "label",
 )
+# Whoever restored a backup has it in front of them: only what a repository does not tell may be null.
+_TESTED_BACKUP = {
+    "properties": {
+        **_BACKUP["properties"],
+        **{"source": _NAME, "age_s": SECONDS, "digest": _BACKUP_DIGEST, "size_bytes": COUNT},
+    },
+    "required": ["label", "source", "age_s", "digest", "size_bytes", "repo_size_bytes"],
+}
+_TIMED = {"properties": {"started": INSTANT, "ended": INSTANT}, "required": ["started", "ended"]}
 # A procedure that could not run may not know which backup it would have been; its reason then says why.
 _UNKNOWN_BACKUP = {**_BACKUP, "properties": {**_BACKUP["properties"], "label": maybe(_NAME)}}
 _COULD_NOT_RUN = {"properties": {"result": {"const": "could_not_run"}}, "required": ["result"]}
@@ -69,7 +82,9 @@ _PERSON = _object(
     {
         "role": _NAME,
         "name": maybe(TEXT),
+        "asked_at": maybe(INSTANT),
         "signed_at": maybe(INSTANT),
+        "deadline_s": maybe(SECONDS),
         "fingerprint": maybe(TEXT),
         "stand_in": FLAG,
     },
@@ -100,6 +115,33 @@ _PHASE = _object(
     *("name", "seconds"),
 )
 _LEDGER = _object({key: maybe(COUNT) for key in ("sent", "acked", "in_db", "lost", "wrong", "ghosts", "holes")})
+_PLAN = _object(
+    {
+        **{key: maybe(TEXT) for key in ("name", "version", "approved", "approved_by")},
+        "announced": {"type": ["boolean", "null"]},
+        "systems": listed(_object({"name": _NAME, "criticality": maybe(TEXT)}, "name")),
+        **{key: listed(TEXT) for key in ("exclusions", "dependencies", "assumptions")},
+    }
+)
+_OBSERVER = _object(
+    {"kind": {"enum": ["person", "machine"]}, "name": maybe(TEXT), "role": maybe(TEXT), "looks": maybe(COUNT)},
+    *("kind", "name", "role"),
+)
+_NOTIFICATION = _object(
+    {
+        "step": _NAME,
+        "at": INSTANT,
+        "channel": {"enum": ["webhook", "mail"]},
+        "name": TEXT,
+        "recipients": maybe(TEXT),
+        "addresses": maybe(COUNT),
+        "outcome": {"enum": ["accepted", "failed"]},
+        "answer": TEXT,
+        "text": TEXT,
+    },
+    *("step", "at", "channel", "name", "outcome"),
+)
+_MILESTONE = _object({"name": _NAME, "at": INSTANT, "after_s": maybe(_SIGNED_SECONDS)}, "name", "at")
 _PROOF = _object({"proof": _NAME, "host": TEXT, "proved": FLAG}, "proof", "proved")
 
 _BASE = {"schema": _NAME, "type": {"enum": list(PROCEDURES)}, "id": _NAME, "environment": _NAME}
@@ -127,6 +169,13 @@ PROCEDURE: dict[str, Any] = {
     "then": {"required": ["reason"], "properties": {"reason": _NAME}},
     "else": {"properties": {"backup": _BACKUP}},
 }
+RESTORE_TEST: dict[str, Any] = {
+    **PROCEDURE,
+    "else": {
+        "properties": {"backup": _TESTED_BACKUP, "phases": {"minItems": 1, "items": _TIMED}},
+        "required": ["phases"],
+    },
+}
 
 DRILL = _object(
     {
@@ -139,14 +188,22 @@ DRILL = _object(
         "started": INSTANT,
         "declared": maybe(INSTANT),
         "ended": maybe(INSTANT),
+        "operator": maybe(TEXT),
         "people": listed(_PERSON),
-        "targets": _object({"rto_s": maybe(SECONDS), "rpo_s": maybe(SECONDS)}, "rto_s", "rpo_s"),
+        "plan": _PLAN,
+        "observers": listed(_OBSERVER),
+        "notifications": listed(_NOTIFICATION),
+        "milestones": listed(_MILESTONE),
+        "targets": _object(
+            {"rto_s": maybe(SECONDS), "rpo_s": maybe(SECONDS), "backup_age_s": maybe(SECONDS)}, "rto_s", "rpo_s"
+        ),
         "achieved": _object(
             {
                 "rto_s": maybe(SECONDS),
                 "rpo_s": maybe(SECONDS),
                 "lost_rows": maybe(COUNT),
                 "in_doubt_rows": maybe(COUNT),
+                "backup_age_s": maybe(SECONDS),
             },
             *("rto_s", "rpo_s", "lost_rows", "in_doubt_rows"),
         ),
@@ -156,6 +213,11 @@ DRILL = _object(
         "phase_sum_difference_s": {"type": ["number", "null"]},
         "ledger": maybe(_LEDGER),
         "integrity": listed(_CHECK),
+        "security": {"type": ["array", "null"], "items": _CHECK},
+        "time_to_restore": _object(
+            {"restored_s": maybe(_SIGNED_SECONDS), "mean_s": maybe(_SIGNED_SECONDS), "drills": COUNT}
+        ),
+        "next_due": maybe(INSTANT),
         "archive": maybe(_object({key: maybe(SECONDS) for key in ("timeout_s", "push_s", "bound_s")})),
         "backup": maybe(_BACKUP),
         "fencing": listed(_PROOF),

@@ -25,6 +25,7 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_procedur
     DRILL_LIKE,
     PROCEDURE,
     PROCEDURES,
+    RESTORE_TEST,
 )
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_team import TEAM
 
@@ -56,6 +57,8 @@ def schema_name(record_type: str) -> str:
 def _schema(record_type: str) -> dict[str, Any]:
     if record_type in RECORD_TYPES:
         return RECORD_TYPES[record_type].schema
+    if record_type == "restore_test":
+        return RESTORE_TEST
     return DRILL if record_type in DRILL_LIKE else PROCEDURE
 
 

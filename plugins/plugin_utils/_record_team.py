@@ -70,7 +70,7 @@ ROSTER = RecordType(
 
 SKILLS = RecordType(
     "skills",
-    "A person performed a procedure. Of drills and runs the signed record counts for more.",
+    "A person performed a procedure. It counts once it is signed, or the person signed the drill that it names.",
     (
         ("procedure*", NAME, "the procedure, such as dr_drill"),
         ("person*", NAME, "who performed it"),

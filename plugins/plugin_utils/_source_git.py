@@ -30,6 +30,9 @@ _FORMAT = "%x1e" + "%x00".join(("%H", "%P", "%an", "%ae", "%aI", "%cn", "%cI", "
 _KEYS = ("sha", "parents", "author", "email", "authored", "committer", "committed", "signature", "signer", "key")
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
 _MERGED = "u"
+# Where Ansible looks for modules, and the assignment by which one documents itself.
+_MODULE = re.compile(r"(?:^|/)(?:plugins/modules|library)/(?!.*__init__\.py$).+\.(?:py|ps1)$")
+_DOCUMENTED = re.compile(r"^DOCUMENTATION(?::\s*str)?\s*=", re.MULTILINE)
 
 
 class Repository:
@@ -175,6 +178,18 @@ class Repository:
         asked = "".join(f"{row['blob']}\n" for row in wanted).encode()
         bodies = list(_blobs(self.git("cat-file", "--batch", given=asked)))
         return {row["path"]: body for row, body in zip(wanted, bodies, strict=True)}
+
+    def module_docs(self, tree: Mapping[str, Any]) -> dict[str, Any]:
+        """Return whether each module of Ansible in a tree has documentation, in itself or in a YAML file beside it."""
+        paths = {row["path"] for row in tree["files"]}
+        found = {}
+        modules = {"files": [row for row in tree["files"] if _MODULE.search(row["path"])]}
+        for path, text in self.texts(modules, (".py", ".ps1")).items():
+            beside = {f"{path.rpartition('.')[0]}.{end}" for end in ("yml", "yaml")}
+            # A module in PowerShell may be explained by a Python file of its name.
+            inside = bool(_DOCUMENTED.search(text)) or (path.endswith(".ps1") and f"{path[:-4]}.py" in paths)
+            found[path] = inside or bool(beside & paths)
+        return {"commit": tree["commit"], "files": found}
 
     def documents(self, tree: Mapping[str, Any]) -> dict[str, Any]:
         """Return the text of every Markdown file of a tree, with the instant of the last commit that touched it."""

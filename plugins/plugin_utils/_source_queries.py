@@ -107,6 +107,13 @@ _HOSTS = [
         "how far back, at most 30 days, samples of a host reach",
     ),
     Query(
+        "host_seen_hourly",
+        "clamp_max(count by (<host>) (count_over_time(node_time_seconds[1h])), 1)",
+        "hours in which a host answered",
+        *(7 * _DAY, 3600),
+        condense=True,
+    ),
+    Query(
         "disk_busy_ratio", "max by (<host>, device) (rate(node_disk_io_time_seconds_total[5m]))", "time disks worked"
     ),
     Query(

@@ -55,7 +55,11 @@ def _document(text: str) -> Mapping[str, Any]:
 
 
 def trivy(text: str) -> dict[str, Any]:
-    """Read a report of Trivy in JSON, schema 2. Packages are counted when it was made with ``--list-all-pkgs``."""
+    """Read a report of Trivy in JSON, schema 2. Packages are counted when it was made with ``--list-all-pkgs``.
+
+    The report does not tell of when its database is; the answer of ``trivy version --format json`` does, and its key
+    ``VulnerabilityDB`` is read where somebody put it beside the others.
+    """
     report = _document(text)
     if report.get("SchemaVersion") != 2:
         raise OpsError(f"Trivy's schema {report.get('SchemaVersion')!r} is not known; make it with a Trivy of schema 2")
@@ -66,7 +70,11 @@ def trivy(text: str) -> dict[str, Any]:
     digests = metadata.get("RepoDigests") or [metadata.get("ImageID")]
     listed = [row for result in results for row in result.get("Packages") or ()]
     return {
-        "scanner": {"name": "trivy", "version": str((report.get("Trivy") or {}).get("Version") or "unknown")},
+        "scanner": {
+            "name": "trivy",
+            "version": str((report.get("Trivy") or {}).get("Version") or "unknown"),
+            "database_built": _instant((report.get("VulnerabilityDB") or {}).get("UpdatedAt")),
+        },
         "target": {"name": report.get("ArtifactName"), "digest": digests[0]},
         "scanned": _instant(report.get("CreatedAt")),
         "packages": len(listed) or None,
@@ -146,7 +154,11 @@ def sarif(text: str) -> dict[str, Any]:
     driver = runs[0]["tool"]["driver"]
     version = str(driver.get("version") or driver.get("semanticVersion") or "unknown")
     return {
-        "scanner": {"name": str(driver["name"]), "version": version},
+        "scanner": {
+            "name": str(driver["name"]),
+            "version": version,
+            "database_built": _instant((driver.get("properties") or {}).get("database_built")),
+        },
         "target": {},
         "scanned": _instant(max(ended)) if ended else None,
         "packages": None,

@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_words import clean, duration, short_duration
 
-__all__ = ["Canvas", "gantt", "share_bar", "small_multiple", "ticks", "waterfall"]
+__all__ = ["Canvas", "gantt", "gutter", "share_bar", "small_multiple", "ticks", "waterfall"]
 
 WIDTH = 880
 
@@ -110,9 +110,14 @@ def waterfall(
         x = left + shown_target * scale
         canvas.line(x, 26, x, bottom, "target")
     if target is not None:
-        beyond = "" if shown_target is not None else ", beyond this scale"
-        canvas.text(WIDTH, 18, f"target {duration(target)}{beyond}", "target-text", anchor="end")
+        _target(canvas, WIDTH, 18, target, drawn=shown_target is not None, beyond="beyond")
     return canvas.markup()
+
+
+def _target(canvas: Canvas, x: float, y: float, target: float, *, drawn: bool, beyond: str) -> None:
+    """Name the target in the colour of its line; beyond the scale it has no line, and is far from being missed."""
+    words = f"target {duration(target)}" if drawn else f"target {duration(target)}, {beyond} this scale"
+    canvas.text(x, y, words, "target-text" if drawn else "tick", anchor="end")
 
 
 def _bracket(canvas: Canvas, x1: float, x2: float, total: float, edges: tuple[str, str]) -> None:
@@ -217,11 +222,13 @@ def small_multiple(
         points: value (or None), label (date), state (pass, pass_with_conditions, fail), current (bool).
         unit: ``s`` for durations, otherwise the word for what is counted.
     """
-    width, height, left, right, top, bottom = 430.0, 190.0, 46.0, 20.0, 42.0, 34.0
+    width, height, right, top, bottom = 430.0, 190.0, 20.0, 42.0, 34.0
     known = [point["value"] for point in points if point["value"] is not None]
     highest = max(known, default=1) or 1
     shown_target = target if target is not None and target <= highest * 4 else None
     reach = max(highest, shown_target or 0) * 1.12
+    levels = [(tick, _unit(tick, unit)) for tick in ticks(reach, most=4)]
+    left = max(46.0, 8 + gutter(words for _tick, words in levels))
     canvas = Canvas(width, height, title=title, description=_trend_words(points, unit), name=name)
     scale = (height - top - bottom) / reach
     gap = (width - left - right) / max(1, len(points) - 1)
@@ -229,14 +236,13 @@ def small_multiple(
     if not known:
         canvas.text(left, height / 2, "not measured in any of these drills", "tick")
         return canvas.markup()
-    for tick in ticks(reach, most=4):
+    for tick, words in levels:
         y = height - bottom - tick * scale
         canvas.line(left, y, width - right, y, "grid")
-        canvas.text(left - 8, y + 4, _unit(tick, unit), "tick", anchor="end")
+        canvas.text(left - 8, y + 4, words, "tick", anchor="end")
     base = height - bottom
     if target is not None:
-        above = "" if shown_target is not None else ", above this scale"
-        canvas.text(width - right, 14, f"target {duration(target)}{above}", "target-text", anchor="end")
+        _target(canvas, width - right, 14, target, drawn=shown_target is not None, beyond="above")
     if shown_target is not None:
         canvas.line(left, base - shown_target * scale, width - right, base - shown_target * scale, "target")
     begin = left if len(points) > 1 else (left + width - right) / 2
@@ -299,6 +305,14 @@ def ticks(reach: float, *, most: int = 7) -> list[float]:
     else:
         step = float(next(value for value in steps if value >= rough))
     return [round(step * index, 6) for index in range(int(reach / step) + 1)]
+
+
+def gutter(labels: Iterable[str], size: float = 12) -> float:
+    """Return the width that the longest label of an axis needs, in any font that a reader may have.
+
+    DejaVu Sans is the widest of the common ones: its figures are 0.64 of the font's size (in units of the drawing).
+    """
+    return 0.66 * size * max((len(label) for label in labels), default=0)
 
 
 def shortened(text: Any, length: int) -> str:

@@ -3,15 +3,19 @@
 """The table of breakers: control, fault, where it was made, and what else turned red.
 
 A test notes its row with `note`; `conclude` prints the rows of a run after its tests and keeps them below
-``.cache/logs``: ``breakers.txt`` is the whole table, of faults in sources' payloads and of those on the lab.
+``.cache/logs``: ``breakers.txt`` is the whole table, of faults in sources' payloads and of those on the lab. A run of
+some breakers only leaves it as it is, and writes its own rows to ``breakers-part.txt``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import _world
+from _shared import told
 
 LOGS = Path(__file__).resolve().parents[2] / ".cache" / "logs"
 PAYLOAD, LAB = "payload", "lab"
@@ -19,7 +23,7 @@ _PROPERTY = "breaker"
 
 
 class Row(NamedTuple):
-    """One breaker: the control that saw it, the fault, where it was made, and the other controls that turned red."""
+    """One breaker: the control that saw it, the fault, where it was made, and what else turned red, with the reason."""
 
     control: str
     fault: str
@@ -29,7 +33,7 @@ class Row(NamedTuple):
 
 def note(record_property: Any, control: str, fault: str, made: str, others: Iterable[str]) -> None:
     """Note the row of a test, whatever becomes of the test."""
-    record_property(_PROPERTY, json.dumps(Row(control, fault, made, ", ".join(sorted(set(others))) or "nothing")))
+    record_property(_PROPERTY, json.dumps(Row(control, fault, made, told(control, others))))
 
 
 def rows_of(reports: Iterable[Any]) -> list[Row]:
@@ -51,11 +55,18 @@ def lines(rows: Iterable[Row]) -> list[str]:
     return ["  ".join([*(f"{row[column]:<{wide[column]}}" for column in range(3)), row.others]) for row in whole]
 
 
-def keep(rows: Iterable[Row], folder: Path = LOGS) -> Path:
-    """Keep the rows of this run in the table, beside those that were made elsewhere, and return its file."""
+def keep(rows: Iterable[Row], folder: Path = LOGS, *, whole: bool = True) -> Path:
+    """Keep the rows of this run in the table, beside those that were made elsewhere, and return its file.
+
+    Rows of a run that was not whole are kept in a file of their own.
+    """
     own = set(rows)
     made = {row.made for row in own}
     folder.mkdir(parents=True, exist_ok=True)
+    if not whole:
+        part = folder / "breakers-part.txt"
+        part.write_text("\n".join(lines(sorted(own))) + "\n", encoding="utf-8")
+        return part
     kept = folder / "breakers.jsonl"
     text = kept.read_text(encoding="utf-8") if kept.exists() else ""
     other = {Row(*json.loads(line)) for line in text.splitlines()}
@@ -66,8 +77,13 @@ def keep(rows: Iterable[Row], folder: Path = LOGS) -> Path:
     return table
 
 
-def conclude(terminalreporter: Any) -> None:
-    """Print the rows of this run, and keep them."""
+def all_payloads(rows: Iterable[Row]) -> bool:
+    """Return whether every fault in a payload has its row."""
+    return {(row.control, row.fault) for row in rows} >= {(one.control, one.fault) for one in _world.breakers()}
+
+
+def conclude(terminalreporter: Any, whole: Callable[[list[Row]], bool]) -> None:
+    """Print the rows of this run, and keep them; ``whole`` tells whether these are all that there are to make."""
     rows = rows_of(report for reports in terminalreporter.stats.values() for report in reports)
     if not rows:
         return
@@ -75,4 +91,4 @@ def conclude(terminalreporter: Any) -> None:
     terminalreporter.section(f"{len(rows)} breakers of {controls} controls, and what else each turned red")
     for line in lines(rows):
         terminalreporter.write_line(line)
-    terminalreporter.write_line(f"kept in {keep(rows)}")
+    terminalreporter.write_line(f"kept in {keep(rows, whole=whole(rows))}")

@@ -14,7 +14,7 @@ from __future__ import annotations
 import copy
 import importlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -43,23 +43,25 @@ MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
 @dataclass(frozen=True)
 class Breaker:
-    """A fault: the control that has to see it, what it is, and others that rightly see it, with the reason."""
+    """A fault: the control that has to see it, what it is, and others that rightly see it (`_shared` says why)."""
 
     control: str
     fault: str
     put: Callable[[World], None]
-    also: dict[str, str]
+    also: tuple[str, ...]
 
 
 _BREAKERS: list[Breaker] = []
 _GOLDEN: list[Callable[[World], None]] = []
 
 
-def breaker(control: str, fault: str, *, also: dict[str, str] | None = None) -> Callable[[Any], Any]:
-    """Mark a function as the breaker of a control. ``also`` names others that must turn red with it, and why."""
+def breaker(control: str, fault: str, *, also: str | Iterable[str] = "") -> Callable[[Any], Any]:
+    """Mark a function as the breaker of a control. ``also`` names others that must turn red with it, with a space
+    between them; why they do is declared in `_shared`."""
+    others = tuple(also.split() if isinstance(also, str) else also)
 
     def mark(put: Callable[[World], None]) -> Callable[[World], None]:
-        _BREAKERS.append(Breaker(control, fault, put, also or {}))
+        _BREAKERS.append(Breaker(control, fault, put, others))
         return put
 
     return mark
@@ -149,6 +151,13 @@ class World:
             return None
         keys = set(self._facts) | set(other._facts)
         return frozenset(key for key in keys if self._facts.get(key) != other._facts.get(key))
+
+    def touched(self, other: World) -> set[str]:
+        """Return the names of the facts and variables that differ, of whatever subject."""
+        keys = set(self._facts) | set(other._facts)
+        names = set(self.variables) | set(other.variables)
+        facts = {key[1] for key in keys if self._facts.get(key) != other._facts.get(key)}
+        return facts | {name for name in names if self.variables.get(name) != other.variables.get(name)}
 
     def estate(self) -> Estate:
         """Return the estate as checks see it."""
@@ -244,6 +253,17 @@ def _green() -> dict[str, tuple[ControlResult, frozenset[tuple[str, str]]]]:
         result = judge(control, catalogue()[control.item], estate)
         found[control.id] = (result, frozenset(watched.asked))
     return found
+
+
+def asked(control: str, world: World) -> frozenset[str]:
+    """Return the names of the facts that a control asks for, of whatever subject, when it judges a world."""
+    (own,) = [one for one in _controls() if one.id == control]
+    estate = world.estate()
+    judge(own, catalogue()[own.item], estate)
+    watched = estate.evidence
+    assert isinstance(watched, Watched)
+    every = {name for _subject, name in world._facts} if EVERYTHING in watched.asked else set()
+    return frozenset(every | {name for _subject, name in watched.asked})
 
 
 @cache

@@ -8,10 +8,9 @@ import json
 from typing import Any
 
 from _world import DAY, HOUR, MINUTE, NOW, World, breaker
-from golden_records import add, alter, at, drop
-
-OTHER_ACCOUNT = "the account that used to verify is a stranger now"
-SYSTEMS = "it reads the same list"
+from breakers_infra_doors import redrawn
+from golden_people import BRIEF
+from golden_records import MACHINES, add, alter, at, drop
 
 
 def principals(world: World, listing: str, *more: dict[str, Any], without: str = "") -> None:
@@ -42,7 +41,7 @@ def can_become_root(world: World) -> None:
 @breaker(
     "ACCESS-01",
     "verification came in as root",
-    also=dict.fromkeys(("ACCESS-01.windows", "SECURITY-01", "SECURITY-01.accounts", "SECURITY-05"), OTHER_ACCOUNT),
+    also="ACCESS-01.windows SECURITY-01 SECURITY-01.accounts SECURITY-05",
 )
 def came_as_root(world: World) -> None:
     world.change("app1", "connection", lambda body: body.update(user="root", uid=0))
@@ -58,12 +57,22 @@ def outside_of_windows(world: World) -> None:
     sudo_line(world, "app1", "ops", 6 * HOUR, "/usr/bin/systemctl restart ccobservatory")
 
 
+@breaker("ACCESS-01.windows", "the window in which somebody worked is open for a month")
+def window_without_end(world: World) -> None:
+    body = json.loads(world.body("records", "window"))
+    work = next(one["record"] for one in body["records"] if one["record"]["kind"] == "maintenance")
+    month = {"id": "W-month", "at": at(31 * DAY), "start": at(30 * DAY), "end": at(HOUR), "hosts": ["db1"]}
+    add(world, "window", {**work, **month})
+    sudo_line(world, "db1", "ops", 6 * HOUR, "/usr/bin/vi /etc/postgresql/15/main/postgresql.conf")
+
+
 @breaker("ACCESS-01.windows", "somebody worked during a freeze, which is a window too, but forbids")
 def during_a_freeze(world: World) -> None:
     sudo_line(world, "db1", "ops", 30 * MINUTE, "/usr/bin/vi /etc/postgresql/15/main/postgresql.conf")
     body = json.loads(world.body("records", "window"))
     freeze = next(one["record"] for one in body["records"] if one["record"]["kind"] == "freeze")
     alter(world, "window", freeze["id"], start=at(2 * HOUR), end=at(-2 * HOUR), hosts=["db1"])
+    alter(world, "brief", BRIEF, MACHINES, windows=["WIN-1", "WIN-2", freeze["id"]])
 
 
 @breaker("ACCESS-01.windows", "root logged in itself")
@@ -84,7 +93,7 @@ def missing_administrator(world: World) -> None:
     principals(world, "AL-ci", without="platform A")
 
 
-@breaker("ACCESS-02", "the list of who can enter is three weeks old", also={"SECURITY-01.systems": SYSTEMS})
+@breaker("ACCESS-02", "the list of who can enter is three weeks old", also="SECURITY-01.systems")
 def old_list(world: World) -> None:
     alter(world, "access_listing", "AL-ci", at=at(21 * DAY))
 
@@ -92,7 +101,7 @@ def old_list(world: World) -> None:
 @breaker(
     "ACCESS-02",
     "no pipeline system is declared, and nobody says why",
-    also={"ACCESS-02.pipeline": "nobody is declared then"},
+    also="ACCESS-02.pipeline",
 )
 def no_system(world: World) -> None:
     found = [one for one in world.variables["verify_systems"] if one["kind"] != "pipelines"]
@@ -109,12 +118,14 @@ def pipeline_administrator(world: World) -> None:
             world.change(subject, "pipeline", change)
 
 
-@breaker(
-    "ACCESS-03",
-    "one more account can log in to the host of the monitoring",
-    also={"SECURITY-01.accounts": "the account is not declared either"},
-)
+@breaker("ACCESS-02.pipeline", "who administers a pipeline was said last year", also="DELIVER-02")
+def pipeline_told_last_year(world: World) -> None:
+    alter(world, "pipeline", "PL-infrastructure", at=at(365 * DAY))
+
+
+@breaker("ACCESS-03", "one more account can log in to the host of the monitoring, and is declared for the host only")
 def monitoring_account(world: World) -> None:
+    world.variables["verify_accounts"].append({"name": "grafana", "hosts": "mon1", "why": "dashboards"})
     world.set("mon1", "accounts", f"{world.body('mon1', 'accounts')}grafana:x:1500:1500::/home/grafana:/bin/bash\n")
     world.set("mon1", "account_status", f"{world.body('mon1', 'account_status')}grafana P 2026-11-20 0 99999 7 -1\n")
 
@@ -126,15 +137,15 @@ def monitoring_short(world: World) -> None:
 
 @breaker(
     "ACCESS-03.anonymous",
-    "Prometheus listens on every address",
-    also={
-        "INFRA-07": "nobody declared the port",
-        "INFRA-04": "the page shows ports",
-        "SECURITY-02.plain": "not declared",
-    },
+    "Prometheus listens on every address, as is declared, drawn and encrypted",
+    also="SECURITY-02.protocols",
 )
 def open_prometheus(world: World) -> None:
     world.edit("mon1", "sockets", "127.0.0.1:9090", "0.0.0.0:9090")
+    world.variables["verify_ports"].append({"port": 9090, "hosts": "monitoring", "encrypted": "tls", "why": "metrics"})
+    for kind in ("", "_old"):
+        world.set("mon1", f"tls_9090{kind}", world.body("lb1", f"tls_443{kind}"))
+    redrawn(world)
 
 
 @breaker("ACCESS-03.anonymous", "a monitoring system lets anybody in")
@@ -157,7 +168,7 @@ def strange_reader(world: World) -> None:
     principals(world, "AL-scanner", {"name": "contractor", "role": "read"})
 
 
-@breaker("ACCESS-04", "the scanner's list was never exported", also={"SECURITY-01.systems": SYSTEMS})
+@breaker("ACCESS-04", "the scanner's list was never exported", also="SECURITY-01.systems")
 def no_list(world: World) -> None:
     drop(world, "access_listing", unless=lambda row: row["system"] != "scanner")
 

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from _world import DAY, HOUR, World, breaker
+from breakers_deliver import of_no_procedure
 from breakers_team import page
 from golden_drills import ACTIVATION, DRILL, change_pack
-from golden_records import MACHINES, alter, at, drop
+from golden_records import MACHINES, add, alter, at, drop
 
 
 def rule(world: World, name: str, **keys: Any) -> None:
@@ -52,18 +54,16 @@ def healed_later(world: World) -> None:
 @breaker(
     "AUTOMATION-01",
     "no register of common failures is declared",
-    also={"AUTOMATION-01.rules": "the same register names the alerts"},
+    also="AUTOMATION-01.rules",
 )
 def no_failures(world: World) -> None:
     del world.variables["verify_failures"]
 
 
-@breaker(
-    "AUTOMATION-01",
-    "the failure was put in 91 days ago",
-    also={"AUTOMATION-04.healing": "the same exercise is the last one of healing"},
-)
+@breaker("AUTOMATION-01", "the failure was put in 91 days ago, and lately another one")
 def old_injection(world: World) -> None:
+    lately = {"id": "EX-OTHER", "what": "healing", "name": "disk_full", "result": "passed"}
+    add(world, "exercise", {**lately, "started": at(3 * HOUR), "ended": at(2 * HOUR)}, subject=MACHINES)
     times = {"started": at(91 * DAY), "ended": at(91 * DAY - HOUR)}
     alter(world, "exercise", "EX-HEAL", MACHINES, **times)
 
@@ -124,12 +124,9 @@ def no_diagnosis(world: World) -> None:
     page(world, "runbooks/backup.md", "## Diagnosis", "## What else")
 
 
-@breaker(
-    "AUTOMATION-03",
-    "the playbook of a diagnosis does not exist",
-    also={"TEAM-01.commands": "it wants every command of the same page to exist"},
-)
+@breaker("AUTOMATION-03", "the playbook of a diagnosis does not exist, in a runbook that is no procedure's page")
 def diagnosis_is_missing(world: World) -> None:
+    of_no_procedure(world, "backup")
     page(world, "runbooks/backup.md", "playbooks/backup.yml --check", "playbooks/backup_info.yml --check")
 
 
@@ -146,7 +143,7 @@ def page_failed(world: World) -> None:
 @breaker(
     "AUTOMATION-04.restore",
     "nothing was restored for more than a week",
-    also={"CORE-06": "it wants that of each asset", "INFRA-06": "it wants that of each asset"},
+    also="CORE-06 INFRA-06",
 )
 def no_restore(world: World) -> None:
     def change(body: Any) -> None:
@@ -158,8 +155,24 @@ def no_restore(world: World) -> None:
 
 @breaker(
     "AUTOMATION-04.failover",
+    "the last live drill is 91 days old; the drill since then switched nothing",
+    also="RELIABILITY-03",
+)
+def only_a_copy(world: World) -> None:
+    def change(body: Any) -> None:
+        (newest,) = [pack for pack in body["packs"] if pack["name"] == DRILL]
+        old = copy.deepcopy({**newest, "name": "20260826T090000Z-site_lost_repository"})
+        old["record"] |= {"started": at(91 * DAY + HOUR), "declared": at(91 * DAY), "ended": at(91 * DAY)}
+        newest["record"]["mode"] = "copy"
+        body["packs"] = [old, newest]
+
+    world.change("runs", "packs", change)
+
+
+@breaker(
+    "AUTOMATION-04.failover",
     "the drills of the quarter failed",
-    also=dict.fromkeys(("INFRA-05", "RELIABILITY-03"), "it wants a drill that passed"),
+    also="INFRA-05 RELIABILITY-03",
 )
 def drills_failed(world: World) -> None:
     for name in (DRILL, ACTIVATION):
@@ -167,10 +180,17 @@ def drills_failed(world: World) -> None:
     change_pack(world, "20260923T190000Z-failback", lambda pack: pack["record"].update(verdict="fail"))
 
 
+@breaker("AUTOMATION-04.healing", "no failure is common by declaration, and none was put in on purpose")
+def nothing_common(world: World) -> None:
+    no_healing(world)
+    world.variables["verify_failures"] = []
+    world.variables.setdefault("verify_empty", {})["failure"] = "Nothing failed twice here."
+
+
 @breaker(
     "AUTOMATION-04.healing",
     "nothing was broken on purpose in the last 90 days",
-    also={"AUTOMATION-01": "it wants an exercise of each failure"},
+    also="AUTOMATION-01",
 )
 def no_healing(world: World) -> None:
     drop(world, "exercise", MACHINES, unless=lambda row: row["what"] != "healing")

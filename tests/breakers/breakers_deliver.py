@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from _shared import others
 from _world import DAY, HOUR, MINUTE, World, breaker
 from breakers_morning import fire
+from breakers_standup import told
 from golden_records import MACHINES, add, alter, at, drop
 
 RUNBOOK = "DOC-backup.md"
@@ -23,15 +25,46 @@ def night_with_a_hole(world: World) -> None:
     alter(world, "overnight_review", "NIGHT-2026-11-24", period_start=at(DAY + 13 * HOUR))
 
 
-@breaker("DELIVER-01", "nobody keeps reviews of nights", also={"DELIVER-01.alerts": "it needs the newest review"})
+@breaker("DELIVER-01", "the newest review says that it looked at the next year already")
+def review_of_the_future(world: World) -> None:
+    alter(world, "overnight_review", "NIGHT-2026-11-25", period_end=at(-365 * DAY))
+
+
+@breaker("DELIVER-01", "the review of a night was written two days later")
+def late_review(world: World) -> None:
+    alter(world, "overnight_review", "NIGHT-2026-11-23", at=at(HOUR))
+
+
+@breaker(
+    "DELIVER-01",
+    "every review of the week was written in one minute, nine days ago, and covers nothing",
+    also="DELIVER-01.alerts",
+)
+def reviews_of_nothing(world: World) -> None:
+    then = {"period_start": at(9 * DAY), "period_end": at(9 * DAY), "at": at(9 * DAY)}
+
+    def change(body: Any) -> None:
+        for row in body["records"]:
+            row["record"].update(then)
+
+    world.change("records", "overnight_review", change)
+
+
+@breaker("DELIVER-01", "nobody keeps reviews of nights", also="DELIVER-01.alerts")
 def no_reviews(world: World) -> None:
     drop(world, "overnight_review")
+
+
+@breaker("DELIVER-01.alerts", "the review of the night covers an alert of a moment ago, which nobody explained")
+def alert_without_a_word(world: World) -> None:
+    fire(world, "DiskFullSoon", "warning", 9 * MINUTE, 2 * MINUTE, host="db2")
+    alter(world, "overnight_review", "NIGHT-2026-11-25", period_end=at(5 * MINUTE), at=at(5 * MINUTE))
 
 
 @breaker(
     "DELIVER-01.alerts",
     "an alert of the night before last was never acknowledged or explained",
-    also={"RELIABILITY-02": "it wants an answer to every alert of the month"},
+    also="RELIABILITY-02",
 )
 def alert_without_an_answer(world: World) -> None:
     fire(world, "DiskFullSoon", "warning", 30 * HOUR, 20 * MINUTE, host="db2")
@@ -42,19 +75,16 @@ def pipeline_off(world: World) -> None:
     alter(world, "pipeline", "PL-infrastructure", enabled=False)
 
 
-@breaker(
-    "DELIVER-02",
-    "the last runs of a pipeline were cancelled, none is green within its cadence",
-    also={
-        "CORE-01.repositories": "the newest commit did not pass its pipeline",
-        "MORNING-04": "a week without a finished run has no rate of success",
-    },
-)
+@breaker("DELIVER-02", "the last runs of a pipeline's branch were cancelled, and only those of another one are green")
 def no_green_run(world: World) -> None:
     def change(body: Any) -> None:
         for row in body["records"][-4:]:
             assert row["record"]["pipeline"] == "infrastructure"
             row["record"]["conclusion"] = "cancelled"
+        last = body["records"][-1]["record"]
+        times = {"started": at(2 * HOUR), "ended": at(2 * HOUR - MINUTE), "at": at(2 * HOUR - MINUTE)}
+        aside = {**last, **times, "id": "run-x", "branch": "feature", "conclusion": "success"}
+        body["records"].append({**body["records"][-1], "record": aside})
 
     world.change("records", "pipeline_run", change)
 
@@ -62,10 +92,15 @@ def no_green_run(world: World) -> None:
 @breaker(
     "DELIVER-02",
     "the system that runs a pipeline does not know it",
-    also={"ACCESS-02.pipeline": "nobody says who administers it"},
+    also="ACCESS-02.pipeline",
 )
 def pipeline_unknown(world: World) -> None:
     drop(world, "pipeline", unless=lambda row: row["pipeline"] != "infrastructure")
+
+
+@breaker("DELIVER-02", "that a pipeline is enabled was said the day before yesterday, and not since")
+def pipeline_told_long_ago(world: World) -> None:
+    alter(world, "pipeline", "PL-infrastructure", at=at(2 * DAY))
 
 
 @breaker("DELIVER-03.runs", "the last patch run of a host failed")
@@ -91,7 +126,7 @@ def deployment_of_today(world: World, **keys: Any) -> None:
 @breaker(
     "DELIVER-04",
     "a deployment of yesterday names a change that is not on record",
-    also={"MONITORING-05": "it wants a change on record for everything that was done"},
+    also="MONITORING-05",
 )
 def no_change(world: World) -> None:
     deployment_of_today(world, change="CHG-9999")
@@ -100,7 +135,7 @@ def no_change(world: World) -> None:
 @breaker(
     "DELIVER-04",
     "a deployment of yesterday says nothing of checks afterwards",
-    also={"MORNING-07": "it wants the same checks of a deployment of the night"},
+    also="MORNING-07",
 )
 def no_checks(world: World) -> None:
     deployment_of_today(world, checks=[])
@@ -115,6 +150,18 @@ def deployment_without_a_record(world: World) -> None:
         body["records"].append({**body["records"][-1], "record": {**found[0], **later}})
 
     world.change("records", "pipeline_run", change)
+
+
+@breaker(
+    "DELIVER-04",
+    "a pipeline that nobody declared deployed, and no deployment is on record",
+    also="CORE-02.registered",
+)
+def undeclared_deployment(world: World) -> None:
+    stage = {"name": "deploy", "kind": "deploy", "conclusion": "success", "seconds": 40.0}
+    run = {"pipeline": "by-hand", "branch": "main", "commit": "0badc0de", "conclusion": "success", "attempt": 1}
+    times = {"started": at(3 * HOUR), "ended": at(3 * HOUR - MINUTE)}
+    add(world, "pipeline_run", {"id": "run-by-hand", **run, **times, "stages": [stage]})
 
 
 def lying(world: World, **keys: Any) -> None:
@@ -137,13 +184,7 @@ def lying(world: World, **keys: Any) -> None:
         "cause_state": "suspected",
     }
     add(world, "incident", {key: value for key, value in {**row, **keys}.items() if value is not None})
-    listed = {"incidents": ["INC-52"]}
-    alter(world, "brief", "BRIEF-2026-11-25", MACHINES, **listed)
-    world.change(MACHINES, "brief", _time_left)
-
-
-def _time_left(body: Any) -> None:
-    body["records"][0]["record"]["figures"]["INC-52_left_s"] = 0.0
+    told(world, "INC-52")
 
 
 @breaker("DELIVER-05", "an incident is open for two days and nobody says what is done next")
@@ -154,34 +195,35 @@ def nothing_next(world: World) -> None:
 @breaker(
     "DELIVER-05",
     "an incident is open for two days and has no owner",
-    also={"MORNING-01.incidents": "it wants an owner of every open incident"},
+    also="MORNING-01.incidents",
 )
 def no_owner(world: World) -> None:
     lying(world, owner=None)
 
 
-@breaker("DELIVER-06", "a runbook was not read for half a year", also={"TEAM-01": "a procedure's page is that runbook"})
+def of_no_procedure(world: World, name: str) -> None:
+    """Let a runbook be of something that is not declared as a procedure of the team."""
+    left = [one for one in world.variables["verify_procedures"] if one["name"] != name]
+    assert len(left) < len(world.variables["verify_procedures"])
+    world.variables["verify_procedures"] = left
+
+
+@breaker("DELIVER-06", "a runbook that is no procedure's page was not read for half a year")
 def runbook_not_read(world: World) -> None:
+    of_no_procedure(world, "backup")
     alter(world, "document_review", RUNBOOK, reviewed=at(181 * DAY))
 
 
-@breaker("DELIVER-06", "a runbook was due again last week", also={"TEAM-01": "a procedure's page is that runbook"})
+@breaker("DELIVER-06", "a runbook that is no procedure's page was due again last week")
 def runbook_due(world: World) -> None:
+    of_no_procedure(world, "backup")
     alter(world, "document_review", RUNBOOK, next_due=at(7 * DAY))
 
 
 @breaker(
     "DELIVER-06",
     "the pages of the documentation could not be read",
-    also={
-        "AUTOMATION-03": "it reads the same runbooks",
-        "DELIVER-06.named": "it reads the same runbooks",
-        "INFRA-04": "the estate's page is one of them",
-        "INFRA-04.page": "the estate's page is one of them",
-        "DR-12": "it asks whether the page of the recovery was renewed",
-        "TEAM-01": "it reads the same pages",
-        "TEAM-01.commands": "it reads the same pages",
-    },
+    also=others("pages", "DELIVER-06"),
 )
 def pages_unreadable(world: World) -> None:
     world.lose("repository:documentation", "documents")
@@ -200,29 +242,32 @@ def pending(world: World, host: str, line: str) -> None:
     world.set(host, "updates", f"{world.body(host, 'updates').rstrip()}\n{line}\n")
 
 
-OVERDUE = {"INFRA-02": "it wants the same of updates", "SECURITY-04": "it wants the same of updates"}
-
-
-@breaker("DELIVER-03", "a security update that no scan rates waits for more than a day", also=OVERDUE)
+@breaker("DELIVER-03", "a security update that no scan rates waits for more than a day", also="INFRA-02 SECURITY-04")
 def update_waits(world: World) -> None:
     pending(world, "app1", "gzip/oldstable-security 1.12-1+deb12u1 amd64 [upgradable from: 1.12-1]")
 
 
-@breaker("DELIVER-03", "a host has no archive of security updates", also=OVERDUE)
+@breaker("DELIVER-03", "a host has no archive of security updates", also="INFRA-02 SECURITY-04")
 def no_security_archive(world: World) -> None:
     lines = [line for line in world.body("app1", "apt_archives").splitlines() if "security" not in line]
     world.set("app1", "apt_archives", "\n".join(lines) + "\n")
 
 
-@breaker("DELIVER-03", "a host did not say which updates wait", also=OVERDUE)
+@breaker("DELIVER-03", "a host did not say which updates wait", also="INFRA-02 SECURITY-04")
 def updates_unknown(world: World) -> None:
     world.lose("app1", "updates")
+
+
+@breaker("DELIVER-03", "the last run of the package manager on a host took a package away and broke off")
+def removal_broke_off(world: World) -> None:
+    run = "Start-Date: 2026-11-25  08:21:02\nCommandline: apt-get purge gzip\nPurge: gzip:amd64 (1.12-1)\n"
+    world.set("app1", "apt_history", f"{world.body('app1', 'apt_history').rstrip()}\n\n{run}")
 
 
 @breaker(
     "DELIVER-03",
     "the last run of the package manager on a host ended with an error",
-    also={"SECURITY-04": "it wants the last upgrade to have come to its end"},
+    also="SECURITY-04",
 )
 def apt_failed(world: World) -> None:
     body = world.body("app1", "apt_history").rstrip()

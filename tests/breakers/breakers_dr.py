@@ -9,8 +9,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from _shared import others
 from _world import DAY, HOUR, MINUTE, World, breaker
-from golden_drills import ACTIVATION, ACTIVATION_AGO, DRILL, RETURN, change_pack, change_step
+from golden_drills import ACTIVATION, ACTIVATION_AGO, DRILL, RETURN, change_pack, change_signatures, change_step
 from golden_records import alter, at
 from golden_repositories import RUNBOOKS
 
@@ -32,12 +33,6 @@ STEPS: dict[str, tuple[str, str | None]] = {
 LATE = {**dict.fromkeys(("DR-01", "DR-02", "DR-03", "DR-04"), 31 * MINUTE)}
 LATE |= dict.fromkeys(("DR-05", "DR-06", "DR-07", "DR-08"), 8 * HOUR + 5 * MINUTE)
 PEOPLE = {"DR-02": "activate_team", "DR-03": "notify", "DR-08": "coordinate", "DR-11": "document", "DR-12": "improve"}
-ALL = tuple(STEPS)
-
-
-def others(item: str, reason: str) -> dict[str, str]:
-    """Return every line but one, with the reason why it is rightly red too."""
-    return {one: reason for one in ALL if one != item}
 
 
 def step_failed(world: World, *, pack: str, step: str) -> None:
@@ -55,27 +50,24 @@ def unsigned(world: World, *, pack: str, step: str) -> None:
     """Take the signature of a step out."""
 
     def change(found: dict[str, Any]) -> None:
-        record = found["record"]
-        record["people"] = [person for person in record["people"] if person["step"] != step]
+        for rows in (found["record"]["people"], found["signed"]):
+            rows[:] = [person for person in rows if person["step"] != step]
 
     change_pack(world, pack, change)
 
 
-def stand_in(world: World, *, pack: str, step: str) -> None:
-    """Let a stand-in's key have signed a step."""
-
-    def change(found: dict[str, Any]) -> None:
-        for person in found["record"]["people"]:
-            if person["step"] == step:
-                person["stand_in"] = True
-
-    change_pack(world, pack, change)
+def resigned(world: World, *, pack: str, step: str, **keys: Any) -> None:
+    """Change the signature of a step."""
+    change_signatures(world, pack, lambda row: row["step"] == step, **keys)
 
 
 for _item, (_drilled, _real) in STEPS.items():
     breaker(_item, f"the newest drill failed at the step {_drilled}")(partial(step_failed, pack=DRILL, step=_drilled))
     breaker(_item, f"the record of the newest drill does not say what the step {_drilled} ran")(
         partial(change_step, pack=DRILL, step=_drilled, commands=[])
+    )
+    breaker(_item, f"the record of the newest drill does not say who or what did the step {_drilled}")(
+        partial(change_step, pack=DRILL, step=_drilled, actor=None)
     )
     if _real:
         _name = f"in the last disaster the step {_real} was not done"
@@ -85,7 +77,18 @@ for _item, (_drilled, _real) in STEPS.items():
         breaker(_item, _name)(partial(step_late, step=_real, after=LATE[_item]))
 for _item, _step in PEOPLE.items():
     breaker(_item, "nobody signed the step in the newest drill")(partial(unsigned, pack=DRILL, step=_step))
-    breaker(_item, "a stand-in signed the step in the last disaster")(partial(stand_in, pack=ACTIVATION, step=_step))
+    breaker(_item, "a stand-in signed the step in the last disaster")(
+        partial(resigned, pack=ACTIVATION, step=_step, stand_in=True)
+    )
+    breaker(_item, "the record names a signature of the step that the pack does not have")(
+        partial(resigned, pack=DRILL, step=_step, fault=f"There is no signature at people/{_step}.json.signed.sig.")
+    )
+    breaker(_item, "the step was signed two minutes after it had ended")(
+        partial(resigned, pack=DRILL, step=_step, signed_at="2026-11-20T09:12:00.000Z")
+    )
+breaker("DR-08", "the statement was asked for before its step began, and was signed then")(
+    partial(resigned, pack=DRILL, step="coordinate", **dict.fromkeys(("asked_at", "signed_at"), "2026-11-20T09:01:00Z"))
+)
 
 
 def in_record(pack: str, how: Callable[[dict[str, Any]], None]) -> Callable[[World], None]:
@@ -97,31 +100,23 @@ def in_record(pack: str, how: Callable[[dict[str, Any]], None]) -> Callable[[Wor
     return put
 
 
-DRILLED = {
-    "AUTOMATION-04.failover": "a drill is how failover is tried",
-    "INFRA-05": "it wants a drill of this quarter",
-    "RELIABILITY-03": "it wants a drill of this quarter",
-}
-
-
 @breaker(
     "DR-01",
     "there is no drill and no disaster on record",
-    also=others("DR-01", "nothing was ever exercised") | DRILLED,
+    also=others("drill", "DR-01"),
 )
 def nothing_was_drilled(world: World) -> None:
     world.set("runs", "packs", {"packs": []})
 
 
-@breaker(
-    "DR-01",
-    "the last drill is 91 days old and there was no disaster",
-    also=others("DR-01", "the same drill is its exercise") | DRILLED,
-)
+@breaker("DR-01", "the last drill that assessed the loss is 91 days old, and there was no disaster")
 def the_drill_is_old(world: World) -> None:
     def change(body: Any) -> None:
-        body["packs"] = [pack for pack in body["packs"] if pack["name"] == DRILL]
-        body["packs"][0]["record"] |= {"started": at(91 * DAY + HOUR), "declared": at(91 * DAY), "ended": at(91 * DAY)}
+        (newest,) = [pack for pack in body["packs"] if pack["name"] == DRILL]
+        old = copy.deepcopy({**newest, "name": "20260826T090000Z-site_lost_repository"})
+        old["record"] |= {"started": at(91 * DAY + HOUR), "declared": at(91 * DAY), "ended": at(91 * DAY)}
+        newest["record"]["steps"] = [step for step in newest["record"]["steps"] if step["item"] != "DR-01"]
+        body["packs"] = [old, newest]
 
     world.change("runs", "packs", change)
 
@@ -129,10 +124,7 @@ def the_drill_is_old(world: World) -> None:
 @breaker(
     "DR-01",
     "what playbooks leave cannot be read",
-    also=others("DR-01", "its evidence lies in the same packs")
-    | DRILLED
-    | {"IAC-01.applied": "the packs say from which tree they ran", "TEAM-03": "the packs say who led a drill"}
-    | {"MONITORING-05": "the packs say what was recovered"},
+    also=others("packs", "DR-01"),
 )
 def packs_are_unreadable(world: World) -> None:
     world.lose("runs", "packs", "The seal of a pack cannot be checked: the verifier failed.")
@@ -141,8 +133,7 @@ def packs_are_unreadable(world: World) -> None:
 @breaker(
     "DR-01",
     "the seal of the newest drill is broken",
-    also=others("DR-01", "the record cannot be trusted")
-    | dict.fromkeys(("INFRA-05", "RELIABILITY-03"), "it wants a drill whose seal holds"),
+    also=others("drill", "DR-01", "AUTOMATION-04.failover"),
 )
 def the_seal_is_broken(world: World) -> None:
     change_pack(world, DRILL, lambda pack: pack.update(intact=False, faults=["drill.json was edited"]))
@@ -206,11 +197,7 @@ def not_steady(world: World) -> None:
 @breaker(
     "DR-09",
     "the service was not probed after the last disaster",
-    also={
-        "OPEX-01": "a quarter with a hole in its probes has no availability",
-        "OPEX-01.consistency": "a quarter with a hole in its probes has nothing to compare",
-        "OPEX-03": "a quarter with a hole in its probes has no failures to count",
-    },
+    also="OPEX-01 OPEX-01.consistency OPEX-03",
 )
 def not_probed(world: World) -> None:
     def change(body: Any) -> None:
@@ -237,12 +224,7 @@ def no_return_planned(world: World) -> None:
 
 @breaker("DR-11", "the report of the last disaster carries no statement of a person")
 def nothing_said(world: World) -> None:
-    def change(record: dict[str, Any]) -> None:
-        for person in record["people"]:
-            if person["step"] == "document":
-                person["statement"] = ""
-
-    in_record(ACTIVATION, change)(world)
+    resigned(world, pack=ACTIVATION, step="document", statement="")
 
 
 @breaker("DR-12", "a corrective action of the drill has no owner")

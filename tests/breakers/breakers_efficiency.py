@@ -10,10 +10,8 @@ from _world import DAY, HOUR, World, breaker
 from breakers_morning import sample
 from golden_records import MACHINES, add, alter, at, drop
 
-MONEY = "it holds costs against the budget too"
 
-
-@breaker("EFFICIENCY-01", "the month costs a fifth more than its budget", also={"INFRA-03": MONEY})
+@breaker("EFFICIENCY-01", "the month costs a fifth more than its budget", also="INFRA-03")
 def dear(world: World) -> None:
     def change(body: Any) -> None:
         for row in body["records"]:
@@ -23,12 +21,12 @@ def dear(world: World) -> None:
     world.change("records", "cost", change)
 
 
-@breaker("EFFICIENCY-01", "the month costs far less than its budget", also={"INFRA-03": MONEY})
+@breaker("EFFICIENCY-01", "the month costs far less than its budget", also="INFRA-03")
 def cheap(world: World) -> None:
     alter(world, "budget", "BUDGET-2026-11", amount=2000.0)
 
 
-@breaker("EFFICIENCY-01", "there is no export of costs", also={"INFRA-03": MONEY})
+@breaker("EFFICIENCY-01", "there is no export of costs", also="INFRA-03")
 def no_costs(world: World) -> None:
     drop(world, "cost")
 

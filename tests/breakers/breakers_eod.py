@@ -9,13 +9,39 @@ from typing import Any
 
 from _world import DAY, HOUR, MINUTE, World, breaker
 from breakers_monitoring import a_day
+from breakers_standup import told
 from golden_records import MACHINES, add, alter, at, drop
 
-LEDGER = "it reads the same ledger"
-BRIEF = "the brief of the morning was made before"
+
+@breaker("EOD-01", "a figure has no value of the day a month before, with which it could be compared")
+def no_month_before(world: World) -> None:
+    def change(body: Any) -> None:
+        figure = body["figures"]["mttr_s"]
+        figure["points"] = [point for point in figure["points"] if point[0][:10] != a_day(31)]
+
+    world.change("ledger", "figures", change)
 
 
-@breaker("EOD-01", "no figure was kept for three days", also={"MONITORING-04": LEDGER})
+@breaker("EOD-01", "a figure could not be told on the day a month before, with which it could be compared")
+def untold_month_before(world: World) -> None:
+    def change(body: Any) -> None:
+        for point in body["figures"]["mttr_s"]["points"]:
+            if point[0][:10] == a_day(31):
+                point[1:] = [None, "unknown"]
+
+    world.change("ledger", "figures", change)
+
+
+@breaker("EOD-01", "no figure could be told for three months", also="MONITORING-04")
+def nothing_told(world: World) -> None:
+    def change(body: Any) -> None:
+        for figure in body["figures"].values():
+            figure["points"] = [[point[0], None, "unknown"] for point in figure["points"]]
+
+    world.change("ledger", "figures", change)
+
+
+@breaker("EOD-01", "no figure was kept for three days", also="MONITORING-04")
 def no_runs(world: World) -> None:
     def change(body: Any) -> None:
         for figure in body["figures"].values():
@@ -24,12 +50,12 @@ def no_runs(world: World) -> None:
     world.change("ledger", "figures", change)
 
 
-@breaker("EOD-01", "the ledger is two weeks old, so no month can be compared", also={"MONITORING-04": LEDGER})
+@breaker("EOD-01", "the ledger is two weeks old, so no month can be compared", also="MONITORING-04")
 def young_ledger(world: World) -> None:
     world.change("ledger", "figures", lambda body: {**body, "first": at(14 * DAY)})
 
 
-@breaker("EOD-01", "the ledger cannot be read", also={"MONITORING-04": LEDGER})
+@breaker("EOD-01", "the ledger cannot be read", also="MONITORING-04")
 def no_ledger(world: World) -> None:
     world.lose("ledger", "figures")
 
@@ -71,7 +97,7 @@ def late_audit(world: World) -> None:
 @breaker(
     "EOD-03",
     "the record of the evening backup says that its audit found damage, and a later audit found none",
-    also={"RELIABILITY-04": "it reads the same backups"},
+    also="RELIABILITY-04",
 )
 def differing_evening(world: World) -> None:
     label = json.loads(world.body("repo1", "pgbackrest_info"))[0]["backup"][-2]["label"]
@@ -86,6 +112,12 @@ def check_of_unknown_time(world: World) -> None:
     world.change("prometheus", "query:file_backup_success_hourly", change)
 
 
+def rows_of(world: World, kind: str) -> list[Any]:
+    """Return the records of people of a type."""
+    found: list[Any] = json.loads(world.body("records", kind))["records"]
+    return found
+
+
 @breaker("EOD-04", "a change of tomorrow lies in no window")
 def windowless(world: World) -> None:
     alter(world, "window", "WIN-2", start=at(-15 * HOUR), end=at(-16 * HOUR))
@@ -96,9 +128,45 @@ def overlapping(world: World) -> None:
     alter(world, "window", "WIN-1", end=at(-13 * HOUR), hosts=["app1", "db2"])
 
 
-@breaker("EOD-04", "a deployment is planned into a freeze", also={"STANDUP-02": BRIEF})
+@breaker("EOD-04", "two changes of the same host are planned for the same time, in one window")
+def overlapping_changes(world: World) -> None:
+    times = {"planned_start": at(-5.5 * HOUR), "planned_end": at(-6 * HOUR)}
+    alter(world, "change", "CHG-P0", **times, hosts=["app1"], window="WIN-1")
+
+
+@breaker("EOD-04", "a service is deployed while patches are planned on a host of it")
+def patched_while_deployed(world: World) -> None:
+    overlapping_changes(world)
+    alter(world, "change", "CHG-0", hosts=[])
+
+
+@breaker("EOD-04", "a service is frozen while patches are planned on a host of it", also="STANDUP-02")
+def patched_in_a_freeze_of_the_service(world: World) -> None:
+    alter(world, "change", "CHG-P0", hosts=["app1"])
+    alter(world, "window", "WIN-2", hosts=["app1"])
+    alter(world, "window", "WIN-3", start=at(-12 * HOUR), services=["web"])
+
+
+@breaker("EOD-04", "a change of the evening of the next working day lies in no window")
+def windowless_in_the_evening(world: World) -> None:
+    alter(world, "change", "CHG-P0", planned_start=at(-35 * HOUR), planned_end=at(-36 * HOUR))
+
+
+@breaker("EOD-04", "a deployment is planned into a freeze", also="STANDUP-02")
 def frozen(world: World) -> None:
     alter(world, "window", "WIN-3", start=at(-4 * HOUR))
+
+
+@breaker("EOD-04", "two windows share an id, one of people and one of a playbook")
+def window_twice(world: World) -> None:
+    (own,) = [row["record"] for row in rows_of(world, "window") if row["record"]["id"] == "WIN-2"]
+    add(world, "window", {**own, "start": at(-40 * DAY), "end": at(-40 * DAY - HOUR)}, subject=MACHINES)
+
+
+@breaker("EOD-04", "two changes share an id")
+def change_twice(world: World) -> None:
+    own = rows_of(world, "change")[0]["record"]
+    add(world, "change", {**own, "planned_start": at(-40 * DAY), "planned_end": at(-40 * DAY - HOUR)}, subject=MACHINES)
 
 
 @breaker("EOD-05", "the forecast of a pool is from the day before yesterday")
@@ -139,9 +207,7 @@ def drifted(world: World) -> None:
     alter(world, "drift_check", "DRIFT-0", MACHINES, drifted=found)
 
 
-@breaker(
-    "EOD-06.in_force", "nobody compared the estate with its code for three days", also={"CORE-01": "it wants one too"}
-)
+@breaker("EOD-06.in_force", "nobody compared the estate with its code for three days", also="CORE-01")
 def unchecked(world: World) -> None:
     drop(world, "drift_check", MACHINES, unless=lambda row: row["checked"] < at(3 * DAY))
 
@@ -158,12 +224,12 @@ def ownerless(world: World) -> None:
     add(world, "security_alert", {"id": "SA-21", **about})
 
 
-@breaker("EOD-07", "nobody keeps security alerts on record", also={"EOD-07.register": "it is the same register"})
+@breaker("EOD-07", "nobody keeps security alerts on record", also="EOD-07.register")
 def no_register(world: World) -> None:
     drop(world, "security_alert")
 
 
-@breaker("EOD-07.incidents", "an incident of security is open without a next action", also={"STANDUP-03": BRIEF})
+@breaker("EOD-07.incidents", "an incident of security is open without a next action")
 def aimless(world: World) -> None:
     about = {"title": "A key was lost", "priority": "low", "kind": "security", "cause_state": "suspected"}
     times = {
@@ -173,3 +239,4 @@ def aimless(world: World) -> None:
         "acknowledged": at(3 * HOUR - 60),
     }
     add(world, "incident", {"id": "INC-70", **about, **times, "owner": "security", "services": []})
+    told(world, "INC-70")

@@ -9,31 +9,34 @@ from typing import Any
 
 from _world import DAY, HOUR, MINUTE, NOW, World, breaker
 from breakers_access import sudo_line
+from breakers_standup import told
+from golden_logs import arrives
 from golden_records import add, alter, at
 
-SCANS = "it reads the same scan"
-UPDATES = "it reads the same updates"
 
-
-@breaker(
-    "OPEX-02", "a critical incident of four months ago is still open", also={"STANDUP-03": "the brief leaves it out"}
-)
+@breaker("OPEX-02", "a critical incident of four months ago is still open")
 def open_for_months(world: World) -> None:
     about = {"title": "Reports are wrong", "kind": "data", "services": [], "priority": "critical"}
     people = {"owner": "operations", "next_action": "rebuild", "cause_state": "known", "detected": at(120 * DAY)}
     times = {"impact_start": at(120 * DAY), "restored": None, "closed": None, "acknowledged": at(120 * DAY - 60)}
     add(world, "incident", {"id": "INC-80", **about, **people, **times})
+    told(world, "INC-80")
 
 
-@breaker("OPEX-05", "the scanner never says what is critical", also={"MORNING-05": SCANS, "RELIABILITY-05": SCANS})
+@breaker("OPEX-05", "the scanner never says what is critical", also="MORNING-05 RELIABILITY-05")
 def unrated_by_nature(world: World) -> None:
-    alter(world, "vulnerability_scan", "scan-host-db2-0", scanner={"name": "debsecan", "version": "0.4"})
+    alter(
+        world,
+        "vulnerability_scan",
+        "scan-host-db2-0",
+        scanner={"name": "debsecan", "version": "0.4", "database_built": at(DAY / 4)},
+    )
 
 
 @breaker(
     "CORE-05",
     "a scan found nothing and does not say at how much it looked",
-    also={"MORNING-05": SCANS, "RELIABILITY-05": SCANS},
+    also="MORNING-05 RELIABILITY-05",
 )
 def empty_scan(world: World) -> None:
     alter(world, "vulnerability_scan", "scan-host-lb1-0", packages=None, findings=[])
@@ -108,6 +111,7 @@ def root_twice(world: World) -> None:
 def became_root_by_su(world: World) -> None:
     line = f"{NOW - 6 * HOUR:.6f} app1 su[99]: (to root) ops on pts/0\n"
     world.set("app1", "journal_admin", line + world.body("app1", "journal_admin"))
+    arrives(world, "app1", "su", f"{at(6 * HOUR)} app1 su[99]: (to root) ops on pts/0")
 
 
 @breaker(
@@ -130,7 +134,7 @@ def unreadable_drill(world: World) -> None:
 @breaker(
     "INFRA-02",
     "a security update waits for a package that is held",
-    also={"SECURITY-04": UPDATES, "DELIVER-03": UPDATES},
+    also="DELIVER-03 SECURITY-04",
 )
 def held_package(world: World) -> None:
     world.edit("app1", "packages", "ii \topenssl\t", "hi \topenssl\t")
@@ -146,14 +150,10 @@ def strange_severity(world: World) -> None:
     world.change("prometheus", "query:alerts_firing", change)
 
 
-@breaker(
-    "INFRA-07",
-    "another program listens on the port of a declared one, at another address",
-    also={"SECURITY-02.plain": "what is declared as ssh is sshd alone"},
-)
+@breaker("INFRA-07", "another program listens on the port of a declared one, at another address")
 def second_listener(world: World) -> None:
-    line = 'tcp   LISTEN 0      1         192.0.2.99:22           0.0.0.0:*    users:(("nc",pid=999,fd=3))\n'
-    world.set("app1", "sockets", world.body("app1", "sockets") + line)
+    line = 'tcp   LISTEN 0      1         192.0.2.99:6514         0.0.0.0:*    users:(("nc",pid=999,fd=3))\n'
+    world.set("mon1", "sockets", world.body("mon1", "sockets") + line)
 
 
 @breaker("INFRA-04.machines", "two names of the inventory lead to one machine")
@@ -184,12 +184,10 @@ def readers_are_not_declared(world: World) -> None:
             system.pop("readers", None)
 
 
-@breaker(
-    "ACCESS-01",
-    "verification's account may run anything, but for a password",
-    also={"SECURITY-01": "it reads the same rules of sudo"},
-)
+@breaker("ACCESS-01", "verification's account may run anything, but for a password, and that is declared")
 def root_for_a_password(world: World) -> None:
+    world.variables["verify_sudo"].append({"who": "verify", "hosts": "app1", "everything": True, "why": "by mistake"})
+
     def change(body: Any) -> None:
         command = {"Commands": [{"command": "ALL"}], "runasusers": [{"username": "ALL"}]}
         body["User_Specs"].append({"User_List": [{"username": "verify"}], "Cmnd_Specs": [command]})
@@ -197,7 +195,7 @@ def root_for_a_password(world: World) -> None:
     world.change("app1", "sudoers", change)
 
 
-@breaker("INFRA-03", "the inventory of resources is two weeks old")
+@breaker("INFRA-03", "the inventory of resources is two weeks old", also="SECURITY-02.storage")
 def old_inventory(world: World) -> None:
     for row in json.loads(world.body("records", "resource_inventory"))["records"]:
         alter(world, "resource_inventory", row["record"]["id"], at=at(14 * DAY))
@@ -220,6 +218,6 @@ def old_export(world: World) -> None:
 
 
 def window(name: str, ago: float) -> dict[str, Any]:
-    """Return a window of maintenance of db1 that began so many seconds ago and lasts until now."""
+    """Return a window of maintenance of db1 that began so many seconds ago and was over before today's brief."""
     about = {"id": name, "title": "Root's work", "kind": "maintenance", "hosts": ["db1"], "services": []}
-    return {**about, "start": at(ago), "end": at(-MINUTE), "changes": []}
+    return {**about, "start": at(ago), "end": at(30 * MINUTE), "changes": []}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from _shared import others
 from _world import DAY, World, breaker
 from golden_drills import DRILL, change_pack
 from golden_records import MACHINES, add, alter, at, drop
@@ -61,7 +62,7 @@ def forged(world: World) -> None:
     one_more_commit(world, signature="B")
 
 
-@breaker("IAC-01.commits", "the commits were not read back far enough", also={"IAC-01.applied": "it reads them too"})
+@breaker("IAC-01.commits", "the commits were not read back far enough", also="IAC-01.applied")
 def cut_off(world: World) -> None:
     world.change(CODE, "commits", lambda body: body.update(complete=False))
 
@@ -76,10 +77,7 @@ def run_without_a_commit(world: World) -> None:
     change_pack(world, DRILL, lambda pack: pack["record"]["versions"].update(git_commit=None))
 
 
-SAME_REMOTE = {"EOD-06": "it asks the same remote"}
-
-
-@breaker("IAC-01.applied", "a drill ran from a commit that was never pushed", also=SAME_REMOTE)
+@breaker("IAC-01.applied", "a drill ran from a commit that was never pushed", also="EOD-06")
 def unpushed_run(world: World) -> None:
     world.change(CODE, "remote", lambda body: body["heads"].update(main="f" * 40))
     world.change(CODE, "state", lambda body: body.update(ahead=2))
@@ -90,13 +88,19 @@ def strange_run(world: World) -> None:
     change_pack(world, DRILL, lambda pack: pack["record"]["versions"].update(git_commit="9c" * 20))
 
 
-@breaker("IAC-01.applied", "the infrastructure's branch follows none of its remote", also=SAME_REMOTE)
+@breaker("IAC-01.applied", "the service was deployed from commits that its declared repository does not have")
+def deployed_from_elsewhere(world: World) -> None:
+    (pages,) = [row for row in world.variables["verify_repositories"] if row["name"] == "documentation"]
+    pages["pipeline"] = "service"
+
+
+@breaker("IAC-01.applied", "the infrastructure's branch follows none of its remote", also="EOD-06")
 def no_upstream(world: World) -> None:
     world.change(CODE, "state", lambda body: body.update(upstream=None, ahead=None, behind=None))
     world.change(CODE, "remote", lambda body: body.update(heads={}))
 
 
-@breaker("IAC-01.applied", "the infrastructure's newest commit is not pushed, and nothing ran since", also=SAME_REMOTE)
+@breaker("IAC-01.applied", "the infrastructure's newest commit is not pushed, and nothing ran since", also="EOD-06")
 def unpushed_commit(world: World) -> None:
     world.change(CODE, "remote", lambda body: body["heads"].update(main=BEFORE))
     world.change(CODE, "state", lambda body: body.update(ahead=1))
@@ -160,6 +164,21 @@ def module_without_a_page(world: World) -> None:
     without_file(world, "terraform/modules/network/README.md")
 
 
+@breaker("IAC-03", "a Terraform configuration that is applied has no README")
+def configuration_without_a_page(world: World) -> None:
+    without_file(world, "terraform/main/README.md")
+
+
+@breaker("IAC-03", "a template outside of roles is explained nowhere")
+def template_without_a_page(world: World) -> None:
+    without_file(world, "cloud/README.md")
+
+
+@breaker("IAC-03", "a module of Ansible carries no documentation")
+def undocumented_module(world: World) -> None:
+    world.change(CODE, "module_docs", lambda body: body["files"].update({"plugins/modules/pool.py": False}))
+
+
 @breaker("IAC-03.builds", "no stage of the pipeline builds the pages")
 def no_stage(world: World) -> None:
     for row in world.variables["verify_repositories"]:
@@ -189,6 +208,15 @@ def not_compared(world: World) -> None:
 @breaker("IAC-04", "a role does not state its arguments")
 def no_arguments(world: World) -> None:
     without_file(world, "roles/base/meta/argument_specs.yml")
+
+
+@breaker(
+    "IAC-04",
+    "a repository that is declared as documentation holds a role",
+    also=others("kind of a repository", "IAC-04"),
+)
+def hidden_role(world: World) -> None:
+    with_file(world, "roles/hidden/tasks/main.yml", "repository:documentation")
 
 
 @breaker("IAC-05", "a file of state lies in the repository of the pages")
@@ -221,7 +249,7 @@ def plain_state(world: World) -> None:
     main_tf(world, MAIN_TF.replace("encrypt      = true", "encrypt      = false"))
 
 
-@breaker("IAC-05.backends", "the code was not read")
+@breaker("IAC-05.backends", "the code was not read", also="IAC-03")
 def code_unread(world: World) -> None:
     world.lose(CODE, "terraform", "main.tf has more than 65536 bytes, so it was not read; split it.")
 
@@ -229,15 +257,7 @@ def code_unread(world: World) -> None:
 @breaker(
     "IAC-05",
     "the repository could not be read",
-    also={
-        "AUTOMATION-03": "it looks for playbooks in it",
-        "CORE-01.repositories": "it holds the code",
-        "DELIVER-06.named": "it holds the playbooks",
-        "IAC-03": "it holds the roles",
-        "IAC-04": "it holds the roles",
-        "TEAM-01.commands": "it holds the playbooks",
-        "IAC-01": "it proves that the repository holds files",
-    },
+    also=others("code", "IAC-05"),
 )
 def tree_unread(world: World) -> None:
     world.lose(CODE, "tree", "The files of main could not be listed.")

@@ -7,15 +7,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from _shared import others
 from _world import DAY, HOUR, NOW, World, breaker
-from golden_records import MACHINES, add, alter, at, drop
+from breakers_morning import entered
+from golden_drills import DRILL, add_copy, change_pack
+from golden_records import MACHINES, add, alter, at, by_hand, drop
 
-SAME_UPDATES = "it holds the same updates against the same bounds"
-UPDATES = {"SECURITY-04": SAME_UPDATES, "DELIVER-03": SAME_UPDATES}
-SAME_DRILL = "the same drill is its exercise"
-STEPS = {f"DR-{number:02d}": SAME_DRILL for number in range(1, 13)}
-SAME_TEST = "it needs the same restore test"
-HISTORY = "it needs the same history"
+UPDATES = others("updates", "INFRA-02")
 SECURITY_SUITE = "oldstable-security"
 
 
@@ -87,9 +85,7 @@ def below_its_minimum(world: World) -> None:
 @breaker(
     "INFRA-01",
     "at its largest size, and Prometheus remembers three days only",
-    also=dict.fromkeys(
-        ("DELIVER-01.alerts", "EFFICIENCY-02", "MONITORING-01", "MORNING-06", "RELIABILITY-02"), HISTORY
-    ),
+    also="DELIVER-01.alerts EFFICIENCY-02 MONITORING-01 MORNING-06 RELIABILITY-02",
 )
 def short_memory(world: World) -> None:
     pool(world, "database", size={"min": 1, "max": 2})
@@ -117,6 +113,7 @@ def kept_back(world: World) -> None:
     # The golden history has an upgrade as a whole two hours ago.
     waits(world, "app1", seen_ago=9 * DAY, absent_ago=10 * DAY)
     rated(world, "app1", "high")
+    entered(world, "CVE-2026-50000", "app1")
     signed_today(world, "app1")
 
 
@@ -143,7 +140,7 @@ def apt_is_silent(world: World) -> None:
     world.lose("lb1", "updates")
 
 
-@breaker("INFRA-02", "a reboot waits for ten days", also={"SECURITY-04": "it holds the same reboot against its bound"})
+@breaker("INFRA-02", "a reboot waits for ten days", also="SECURITY-04")
 def reboot_waits(world: World) -> None:
     stamp(world, "db2", "/run/reboot-required", 10 * DAY)
     world.set("db2", "reboot_required", "/run/reboot-required.pkgs:linux-image-6.1.0-41-amd64\n")
@@ -165,12 +162,12 @@ def old_process(world: World) -> None:
 
 @breaker("INFRA-03", "a volume that costs 31 a month is attached to nothing")
 def orphan(world: World) -> None:
-    resource = {"id": "vol-9", "kind": "volume", "attached": False, "monthly_cost": 31.0}
+    resource = {"id": "vol-9", "kind": "volume", "attached": False, "monthly_cost": 31.0, "encrypted": True}
     row = {"id": "RES-9", "at": at(HOUR), "source": "second provider", "resources": [resource]}
     add(world, "resource_inventory", row)
 
 
-@breaker("INFRA-03", "nobody listed the resources")
+@breaker("INFRA-03", "nobody listed the resources", also="SECURITY-02.storage")
 def no_inventory(world: World) -> None:
     drop(world, "resource_inventory")
 
@@ -194,7 +191,7 @@ def host_missing(world: World) -> None:
 @breaker(
     "INFRA-04",
     "the host did not tell its addresses",
-    also={"INFRA-07.filter": "an address decides who can reach the host"},
+    also="INFRA-07.filter",
 )
 def no_addresses(world: World) -> None:
     world.lose("app1", "addresses")
@@ -212,7 +209,7 @@ def wrong_drawing(world: World) -> None:
     world.edit("repository:documentation", "documents", old, "service_web((web)) --> host_db1[db1]")
 
 
-@breaker("INFRA-04.page", "the page has no generated part", also={"INFRA-04": "it reads the same part of the page"})
+@breaker("INFRA-04.page", "the page has no generated part", also="INFRA-04")
 def no_generated_part(world: World) -> None:
     world.edit("repository:documentation", "documents", "<!-- inventory: end -->", "")
 
@@ -231,59 +228,87 @@ def drill(world: World, **keys: Any) -> None:
     world.change("runs", "packs", change)
 
 
-@breaker("INFRA-05", "the newest drill failed", also={"RELIABILITY-03": "it is the drill it reads"})
+@breaker("INFRA-05", "a drill was killed after one that passed, and nobody ended it", also="RELIABILITY-03")
+def drill_was_killed(world: World) -> None:
+    name = "20261124T090000Z-site_lost"
+    fault = f"{name} ended without a record: its journal has no end."
+    dead = {"name": name, "intact": False, "faults": [fault], "record": None, "begun": at(DAY)}
+    world.change("runs", "packs", lambda body: body["packs"].append(dead))
+
+
+@breaker("INFRA-05", "the newest drill failed", also="RELIABILITY-03")
 def drill_failed(world: World) -> None:
     drill(world, record__verdict="fail", record__verdict_reasons=["rows were lost"])
 
 
-@breaker("INFRA-05", "the seal of the newest drill is broken", also={**STEPS, "RELIABILITY-03": SAME_DRILL})
+@breaker(
+    "INFRA-05", "the seal of the newest drill is broken", also=others("drill", "INFRA-05", "AUTOMATION-04.failover")
+)
 def drill_changed(world: World) -> None:
     drill(world, intact=False, faults=["drill.json was changed after it was sealed"])
 
 
-@breaker("INFRA-05", "the loss of data in the drill was not measured", also={"DR-01": SAME_DRILL})
+@breaker("INFRA-05", "the loss of data in the drill of a copy was not measured", also="RELIABILITY-03")
 def loss_not_measured(world: World) -> None:
     achieved = {"rto_s": 41.0, "rpo_s": None, "lost_rows": 0, "in_doubt_rows": 0}
-    drill(world, record__achieved=achieved)
+    drill(world, record__achieved=achieved, record__mode="copy")
 
 
-@breaker("INFRA-05", "the recovery took three hours", also={"RELIABILITY-03": SAME_DRILL})
+@breaker("INFRA-05", "the live drill before a copy lost more than its target")
+def loss_before_a_copy(world: World) -> None:
+    add_copy(world)
+    achieved = {"rto_s": 41.0, "rpo_s": 900.0, "lost_rows": 9, "in_doubt_rows": 0}
+    change_pack(world, DRILL, lambda pack: pack["record"].update(achieved=achieved))
+
+
+@breaker("INFRA-05", "the recovery took three hours", also="RELIABILITY-03")
 def slow_recovery(world: World) -> None:
     achieved = {"rto_s": 3 * HOUR, "rpo_s": 1.0, "lost_rows": 0, "in_doubt_rows": 0}
     drill(world, record__achieved=achieved)
 
 
+@breaker("INFRA-05", "no drill is on file, only a disaster that went well", also="DR-10 RELIABILITY-03")
+def no_drill(world: World) -> None:
+    world.change(
+        "runs", "packs", lambda body: body.update(packs=[one for one in body["packs"] if one["name"] != DRILL])
+    )
+
+
 @breaker(
     "INFRA-05",
-    "no drill is on file",
-    also={**STEPS, "RELIABILITY-03": SAME_DRILL, "AUTOMATION-04.failover": SAME_DRILL},
+    "the newest drill is 91 days old; a disaster since then went well",
+    also="DR-10 RELIABILITY-03",
 )
-def no_drill(world: World) -> None:
-    world.set("runs", "packs", {"packs": []})
+def old_drill(world: World) -> None:
+    times = {"started": at(91 * DAY + HOUR), "declared": at(91 * DAY), "ended": at(91 * DAY)}
+    change_pack(world, DRILL, lambda pack: pack["record"].update(times))
 
 
-@breaker("INFRA-06", "the newest backup of the files of lb1 was never restored", also={"CORE-06": SAME_TEST})
+@breaker("INFRA-06", "the newest backup of the files of lb1 was never restored", also="CORE-06")
 def never_restored(world: World) -> None:
     drop(world, "restore_test", MACHINES, unless=lambda row: row["asset"] != "files-lb1")
+
+
+@breaker("INFRA-06", "that the files of lb1 were restored is written by hand alone", also="CORE-06")
+def restored_on_paper(world: World) -> None:
+    by_hand(world, "restore_test", lambda row: row["asset"] == "files-lb1")
 
 
 @breaker(
     "INFRA-06",
     "of what lies on the repository host only the files were restored, never the database",
-    also={"CORE-06": SAME_TEST},
+    also="CORE-06",
 )
 def only_the_files(world: World) -> None:
     drop(world, "restore_test", MACHINES, unless=lambda row: row["asset"] != "database-main")
 
 
-@breaker("INFRA-06", "the restore was tested nine days ago", also={"CORE-06": SAME_TEST})
+@breaker("INFRA-06", "the restore was tested nine days ago", also="CORE-06")
 def old_test(world: World) -> None:
     alter(world, "restore_test", "RT-files-lb1", MACHINES, started=at(9 * DAY + HOUR), ended=at(9 * DAY))
 
 
-@breaker(
-    "INFRA-06", "the content differed after the restore", also=dict.fromkeys(("CORE-06", "RELIABILITY-04"), SAME_TEST)
-)
+@breaker("INFRA-06", "the content differed after the restore", also="CORE-06 RELIABILITY-04")
 def content_differs(world: World) -> None:
     alter(world, "restore_test", "RT-files-lb1", MACHINES, result="differs")
 
@@ -291,7 +316,7 @@ def content_differs(world: World) -> None:
 @breaker(
     "INFRA-06",
     "a check of the content differed, and the record calls itself verified",
-    also=dict.fromkeys(("CORE-06", "RELIABILITY-04"), SAME_TEST),
+    also="CORE-06 RELIABILITY-04",
 )
 def one_check_differs(world: World) -> None:
     checks = [{"name": "files", "expected": "equal", "observed": "equal", "result": "verified"}]

@@ -7,25 +7,31 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from _shared import others
 from _world import DAY, HOUR, NOW, World, breaker
 from golden_records import add, alter, at, drop
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _utc
+from verify.facts import inventory_page
+from verify.facts.baseline import judged_rules
 
-SOCKETS = "it needs the same list of sockets"
-RULE = "the filter is a rule of the baseline"
-DRAWN = "the inventory page shows ports too"
-PROTECTED_BY = "what protects an undeclared port is not known"
 KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIC5jbGVhcmx5LW5vdC1hLXJlYWwta2V5LWp1c3QtYS10"
-TESTED = "it tests the same rules"
-NO_SSHD = {"SECURITY-02.plain": "what is declared as ssh is sshd alone"}
-BASELINE = "it counts the hosts on which every rule holds"
 
 
 def listen(world: World, host: str, port: int, process: str = "nc", address: str = "0.0.0.0") -> None:  # noqa: S104
     """Let a program listen on a host."""
     line = f'tcp   LISTEN 0      1      {address}:{port}   0.0.0.0:* users:(("{process}",pid=4242,fd=3))\n'
     world.set(host, "sockets", world.body(host, "sockets") + line)
+
+
+def redrawn(world: World) -> None:
+    """Generate the inventory page anew from the hosts as they are."""
+    text = f"# Inventory\n\n{inventory_page.block(world.estate())}\n"
+
+    def change(body: Any) -> None:
+        next(one for one in body["documents"] if one["path"] == "inventory.md")["text"] = text
+
+    world.change("repository:documentation", "documents", change)
 
 
 def admit(world: World, host: str, *matches: dict[str, Any], verdict: Any = None) -> None:
@@ -43,29 +49,34 @@ def port_match(port: Any) -> dict[str, Any]:
 
 @breaker(
     "INFRA-07",
-    "a program listens on a port that nobody declared",
-    also={"INFRA-04": DRAWN, "SECURITY-02.plain": PROTECTED_BY},
+    "a program listens on a port that nobody declared, as the page shows",
+    also="SECURITY-02.plain",
 )
 def stray_listener(world: World) -> None:
     listen(world, "app1", 4444)
+    redrawn(world)
 
 
-@breaker("INFRA-07", "another program holds a declared port", also=NO_SSHD)
+@breaker("INFRA-07", "another program than sshd holds its port", also="SECURITY-02.plain")
 def other_program(world: World) -> None:
     world.edit("app1", "sockets", '(("sshd",', '(("dropbear",')
 
 
-@breaker("INFRA-07", "a port of another group listens", also={"INFRA-04": DRAWN, "SECURITY-02.plain": PROTECTED_BY})
+@breaker("INFRA-07", "another program than the declared one receives the central logs")
+def other_receiver(world: World) -> None:
+    world.edit("mon1", "sockets", '(("rsyslogd",', '(("nc",')
+
+
+@breaker("INFRA-07", "a port of another group listens, as the page shows", also="SECURITY-02.plain")
 def port_of_others(world: World) -> None:
     listen(world, "app1", 5432, "postgres")
+    redrawn(world)
 
 
 @breaker(
     "INFRA-07",
     "the sockets were cut off in the middle",
-    also=dict.fromkeys(
-        ("INFRA-04", "INFRA-07.filter", "SECURITY-02.plain", "SECURITY-02.protocols", "ACCESS-03.anonymous"), SOCKETS
-    ),
+    also=others("sockets", "INFRA-07"),
 )
 def sockets_cut(world: World) -> None:
     world.set("mon1", "sockets", world.body("mon1", "sockets"), size=10**6)
@@ -110,19 +121,16 @@ def translated(world: World) -> None:
     )
 
 
-@breaker(
-    "INFRA-07.filter",
-    "the filter is gone from a host with a routed address",
-    also={"INFRA-08.change": RULE},
-)
+@breaker("INFRA-07.filter", "the filter is gone from a host with a routed address, since days")
 def no_filter(world: World) -> None:
     world.change("lb1", "firewall", lambda body: {"nftables": body["nftables"][:1]})
+    failed_yesterday(world, "lb1")
 
 
 @breaker(
     "INFRA-07.filter",
     "nft was not allowed to answer",
-    also={"INFRA-08": RULE, "INFRA-08.change": RULE, "CORE-05.baseline": RULE},
+    also=others("filter", "INFRA-07.filter"),
 )
 def filter_unread(world: World) -> None:
     world.lose("lb1", "firewall")
@@ -193,16 +201,48 @@ def loosen(world: World, host: str, path: str, mode: str) -> None:
     world.set(host, "file_states", re.sub(rf"(?m)^({re.escape(path)}\t[^\t]*)\t\d+", rf"\1\t{mode}", body))
 
 
+def failed_yesterday(world: World, host: str) -> list[str]:
+    """Let the rules of the baseline that fail on a host have failed there in the run before, and return them."""
+    (view,) = [one for one in world.estate().views("host") if one.name == host]
+    failed = [one.rule.id for one in judged_rules(view) if one.holds is False]
+    world.change("ledger", "baseline", lambda body: body["hosts"][host].update(failed=failed))
+    return failed
+
+
 @breaker(
     "INFRA-08",
     "three rules are broken, as they were yesterday",
-    also={"CORE-05.baseline": BASELINE},
+    also="CORE-05.baseline",
 )
 def below_the_floor(world: World) -> None:
     for path in ("/etc/passwd", "/etc/crontab", "/etc/ssh/sshd_config"):
         loosen(world, "db1", path, "666")
     known = ["file-passwd", "file-crontab", "file-sshd"]
-    world.change("ledger", "baseline", lambda body: body["hosts"]["db1"]["failed"].extend(known))
+    assert set(failed_yesterday(world, "db1")) == set(known)
+
+
+def add_block(world: World, *lines: str, path: str = "/etc/ssh/sshd_config") -> None:
+    """Put lines behind the last one of a file of sshd."""
+    world.set("app1", "sshd_files", world.body("app1", "sshd_files") + "".join(f"{path}:{line}\n" for line in lines))
+
+
+@breaker("INFRA-08.sshd", "sshd takes passwords from one network")
+def password_for_some(world: World) -> None:
+    add_block(world, "Match Address 10.0.0.0/8,!10.1.2.3", "  PasswordAuthentication yes")
+
+
+@breaker("INFRA-08.sshd", "an included file lets root log in for everybody, by a block that sshd -T does not tell of")
+def root_for_all(world: World) -> None:
+    add_block(world, "match all", "permitrootlogin=without-password", path="/etc/ssh/sshd_config.d/99-vendor.conf")
+
+
+@breaker(
+    "INFRA-08.sshd",
+    "sshd includes a file that nobody read",
+    also="INFRA-07.idle SECURITY-01.accounts SECURITY-01.keys",
+)
+def foreign_include(world: World) -> None:
+    add_block(world, "Include /srv/shared/sshd.conf")
 
 
 @breaker("INFRA-08.change", "a file is open to everybody since yesterday")
@@ -221,12 +261,54 @@ def unseen_yesterday(world: World) -> None:
 
 
 @breaker(
-    "INFRA-08", "a rule that does not exist is left out", also={"INFRA-08.change": TESTED, "CORE-05.baseline": TESTED}
+    "INFRA-08",
+    "a rule that does not exist is left out",
+    also="CORE-05.baseline INFRA-08.change INFRA-08.sshd INFRA-08.exceptions",
 )
 def unknown_rule(world: World) -> None:
-    world.variables["verify_baseline"] = {"sshd-rot": {"skip": "mistyped, and so it leaves nothing out"}}
+    world.variables["verify_baseline"] = {"sshd-rot": excused()}
 
 
-@breaker("INFRA-08", "the kernel settings were not read", also={"INFRA-08.change": TESTED, "CORE-05.baseline": TESTED})
+def excused(**over: Any) -> dict[str, Any]:
+    """Return an exception from a rule of the baseline, in force and approved."""
+    row = {"reason": "the jobs of the desk are kept by hand", "compensating_control": "nobody but root logs in there"}
+    row |= {"owner": "platform", "requester": "a.adams", "approver": "b.brown", "ticket": "OPS-2212"}
+    return {**row, "approved_on": at(2 * DAY), "expires_on": at(-2 * DAY), **over}
+
+
+@breaker("INFRA-08", "a tenth of the baseline and more is left out on one host")
+def many_rules_left_out(world: World) -> None:
+    for path in ("/etc/passwd", "/etc/group", "/etc/sudoers", "/etc/crontab", "/etc/cron.d", "/root", "/etc/shadow"):
+        loosen(world, "db1", path, "777")
+    (view,) = [one for one in world.estate().views("host") if one.name == "db1"]
+    failing = [one.rule.id for one in judged_rules(view) if one.holds is False]
+    assert len(failing) == 7
+    world.variables["verify_baseline"] = {name: excused(hosts=["db1"]) for name in failing}
+
+
+@breaker("INFRA-08.exceptions", "a rule is left out that holds on each host")
+def left_out_without_need(world: World) -> None:
+    world.variables["verify_baseline"] = {"file-crontab": excused()}
+
+
+@breaker("INFRA-08.change", "the exception from a rule has run out")
+def exception_ran_out(world: World) -> None:
+    new_failure(world)
+    world.variables["verify_baseline"] = {"file-crontab": excused(expires_on=at(HOUR))}
+
+
+@breaker("INFRA-08.change", "the exception from a rule was approved by who asked for it")
+def exception_of_ones_own(world: World) -> None:
+    new_failure(world)
+    world.variables["verify_baseline"] = {"file-crontab": excused(approver="A.Adams")}
+
+
+@breaker("INFRA-08.change", "the exception from a rule has a reason and nothing else")
+def exception_without_approval(world: World) -> None:
+    new_failure(world)
+    world.variables["verify_baseline"] = {"file-crontab": {"reason": "because we say so here"}}
+
+
+@breaker("INFRA-08", "the kernel settings were not read", also="CORE-05.baseline INFRA-08.change")
 def kernel_unread(world: World) -> None:
     world.lose("db1", "sysctl")

@@ -8,13 +8,14 @@ import re
 from typing import Any
 
 from _world import DAY, HOUR, MINUTE, World, breaker
-from breakers_morning import HISTORY, answer, fire, sample
-from breakers_reliability import ENTRY, SCANS, critical, down
+from breakers_morning import answer, entered, fire, sample
+from breakers_reliability import critical, down
 from golden_drills import DRILL, RETURN, change_pack
 from golden_people import BRIEF
 from golden_records import MACHINES, add, alter, at
 
-ANSWERS = dict.fromkeys(("DELIVER-01.alerts", "MORNING-01"), HISTORY)
+# The review of the night ended an hour ago, so it does not have to speak of what fired since and is over.
+AFTER_THE_REVIEW = 50 * MINUTE
 
 
 @breaker("INFRA-05", "the drill set itself a target of three hours, and took two and a half")
@@ -29,10 +30,7 @@ def wide_target(world: World) -> None:
 @breaker(
     "RELIABILITY-03",
     "only the return from a disaster was fast and lately; no drill is on file",
-    also={
-        **{f"DR-{number:02d}": "the drill is its exercise" for number in range(1, 13)},
-        "INFRA-05": "it wants a drill",
-    },
+    also=" ".join((*(f"DR-{number:02d}" for number in range(1, 13)), "INFRA-05")),
 )
 def only_a_return(world: World) -> None:
     world.change(
@@ -40,7 +38,7 @@ def only_a_return(world: World) -> None:
     )
 
 
-@breaker("RELIABILITY-03", "the newest drill has no end on record", also={"INFRA-05": "it is the drill it reads"})
+@breaker("RELIABILITY-03", "the newest drill has no end on record", also="INFRA-05")
 def endless_drill(world: World) -> None:
     change_pack(world, DRILL, lambda pack: pack["record"].update(ended=None))
 
@@ -48,34 +46,35 @@ def endless_drill(world: World) -> None:
 @breaker(
     "RELIABILITY-05",
     "a second scanner finds nothing of what the first found critical",
-    also={"MORNING-05": SCANS, **ENTRY},
+    also="MORNING-05",
 )
 def second_scanner(world: World) -> None:
     alter(world, "vulnerability_scan", "scan-host-db2-0", findings=[critical("db2")])
     later = {"scanner": {"name": "grype", "version": "0.92.0"}, "target": {"kind": "host", "name": "db2"}}
+    entered(world, "CVE-2026-999", "db2")
     add(world, "vulnerability_scan", {**later, "at": at(60), "scanned": at(60), "packages": 412, "findings": []})
 
 
-@breaker("RELIABILITY-02", "an incident on one host answers the same alert of another", also=ANSWERS)
+@breaker("RELIABILITY-02", "an incident on one host answers the same alert of another")
 def incident_of_another_host(world: World) -> None:
-    fire(world, "DiskFullSoon", "warning", 3 * HOUR, 4 * HOUR, host="app1")
+    fire(world, "DiskFullSoon", "warning", AFTER_THE_REVIEW, 10 * MINUTE, host="app1")
     about = {"title": "A disk filled", "kind": "infrastructure", "priority": "medium", "services": [], "hosts": ["db1"]}
-    times = {"impact_start": at(3 * HOUR), "acknowledged": at(3 * HOUR - 4 * MINUTE), "restored": at(2 * HOUR)}
-    people = {"owner": "operations", "cause_state": "fixed", "lessons": ["It is watched."], "closed": at(HOUR)}
+    times = {"impact_start": at(AFTER_THE_REVIEW), "acknowledged": at(46 * MINUTE), "restored": at(40 * MINUTE)}
+    people = {"owner": "operations", "cause_state": "fixed", "lessons": ["It is watched."], "closed": at(30 * MINUTE)}
     add(world, "incident", {"id": "INC-61", **about, **times, **people, "alerts": ["DiskFullSoon"]})
 
 
-@breaker("RELIABILITY-02", "an answer without labels answers the same alert on two hosts", also=ANSWERS)
+@breaker("RELIABILITY-02", "an answer without labels answers the same alert on two hosts")
 def answer_without_labels(world: World) -> None:
     for host in ("app1", "db2"):
-        fire(world, "DiskFullSoon", "warning", 3 * HOUR, 4 * HOUR, host=host)
-    answer(world, "DiskFullSoon", "warning", 3 * HOUR, 4 * MINUTE)
+        fire(world, "DiskFullSoon", "warning", AFTER_THE_REVIEW, 10 * MINUTE, host=host)
+    answer(world, "DiskFullSoon", "warning", AFTER_THE_REVIEW, 4 * MINUTE)
 
 
-@breaker("RELIABILITY-02", "an alert was answered an hour before it fired", also=ANSWERS)
+@breaker("RELIABILITY-02", "an alert was answered an hour before it fired")
 def answered_before(world: World) -> None:
-    fire(world, "DiskFullSoon", "warning", 3 * HOUR, 4 * HOUR, host="app1")
-    answer(world, "DiskFullSoon", "warning", 3 * HOUR, -HOUR, host="app1")
+    fire(world, "DiskFullSoon", "warning", AFTER_THE_REVIEW, 10 * MINUTE, host="app1")
+    answer(world, "DiskFullSoon", "warning", AFTER_THE_REVIEW, -HOUR, host="app1")
 
 
 @breaker("CORE-04.deadman", "the receiver of the alert that always fires tells nobody")
@@ -87,13 +86,14 @@ def silent_receiver(world: World) -> None:
     world.change("alertmanager", "status", change)
 
 
-@breaker(
-    "DELIVER-04", "a deployment has been under way for a week", also={"IAC-02": "no stage before production saw it"}
-)
+@breaker("DELIVER-04", "a deployment has been under way for a week")
 def deployment_without_end(world: World) -> None:
     about = {"service": "web", "version": "9.9.9", "strategy": "rolling", "outcome": "running", "manual_steps": 0}
-    row = {"id": "DEP-X", "at": at(7 * DAY), "by": "operations", **about, "started": at(7 * DAY), "change": "CHG-0"}
-    add(world, "deployment", row, subject=MACHINES)
+    about |= {"commit": "0badc0de", "by": "operations"}
+    row = {"id": "DEP-X", "at": at(7 * DAY), **about, "started": at(7 * DAY), "change": "CHG-0"}
+    times = {"started": at(7 * DAY + HOUR), "ended": at(7 * DAY + HOUR - MINUTE), "at": at(7 * DAY)}
+    staged = {"id": "STG-X", "environment": "staging", **about, **times, "outcome": "ok"}
+    add(world, "deployment", row, staged, subject=MACHINES)
 
 
 @breaker("STANDUP-02", "the brief leaves out a change that has begun since")
@@ -105,7 +105,7 @@ def change_that_began(world: World) -> None:
 @breaker(
     "STANDUP-02",
     "the brief leaves out a window that was worded anew since",
-    also={"EOD-04": "both wordings are in the calendar"},
+    also="EOD-04",
 )
 def window_worded_anew(world: World) -> None:
     about = {"title": "Patches of the standby", "kind": "maintenance", "hosts": ["db2"], "services": []}
@@ -167,7 +167,7 @@ def unregistered_alert(world: World) -> None:
 @breaker(
     "EOD-07.register",
     "a critical finding is open, and what the register has of it is closed or about another host",
-    also=dict.fromkeys(("MORNING-05", "RELIABILITY-05"), SCANS),
+    also="MORNING-05 RELIABILITY-05",
 )
 def unregistered_finding(world: World) -> None:
     alter(world, "vulnerability_scan", "scan-host-db2-0", findings=[critical("db2")])
@@ -180,10 +180,14 @@ def unregistered_finding(world: World) -> None:
     world.change("records", "security_alert", change)
 
 
+@breaker("EOD-07.register", "eight high findings are open, and the register has none of them")
+def unregistered_high_findings(world: World) -> None:
+    found = [{**critical("db2"), "id": f"CVE-2026-{number}", "severity": "high"} for number in range(600, 608)]
+    alter(world, "vulnerability_scan", "scan-host-db2-0", findings=found)
+
+
 def port_443(world: World, verdict: str) -> None:
-    """Declare by which name and authority clients of the balancer come, and let openssl say what it makes of them."""
-    (row,) = [one for one in world.variables["verify_ports"] if one["port"] == 443]
-    row.update(name="web.example.org", authority="/etc/ssl/certs/ca.pem")
+    """Let openssl say what it makes of the balancer's certificate, by the name of its probe and the authority."""
     text = world.body("lb1", "tls_443")
     world.set("lb1", "tls_443", re.sub(r"Verify return code: .*", f"Verify return code: {verdict}", text))
 
@@ -196,6 +200,18 @@ def untrusted(world: World) -> None:
 @breaker("SECURITY-02.protocols", "the certificate of the balancer bears another name")
 def another_name(world: World) -> None:
     port_443(world, "62 (hostname mismatch)")
+
+
+@breaker("SECURITY-02.protocols", "nobody says by which name clients ask for a port, and its certificate bears none")
+def no_name(world: World) -> None:
+    (row,) = [one for one in world.variables["verify_ports"] if one["port"] == 9100]
+    del row["name"]
+
+
+@breaker("SECURITY-02.protocols", "the system's own authorities do not know the one that signed, and none is declared")
+def no_authority(world: World) -> None:
+    del next(one for one in world.variables["verify_ports"] if one["port"] == 443)["authority"]
+    port_443(world, "21 (unable to verify the first certificate)")
 
 
 @breaker("SECURITY-02.plain", "a program of its own is declared as protected by ssh")
@@ -212,7 +228,7 @@ def disaster_without_a_record(world: World) -> None:
 @breaker(
     "INFRA-01",
     "a pool has stood at its largest size for six of the seven days",
-    also=dict.fromkeys(("EFFICIENCY-02", "MORNING-06"), "they want a month of history of each host"),
+    also="EFFICIENCY-02 MORNING-06",
 )
 def pinned_pool(world: World) -> None:
     next(one for one in world.variables["verify_pools"] if one["name"] == "database")["size"] = {"min": 1, "max": 2}

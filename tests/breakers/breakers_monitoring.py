@@ -8,15 +8,14 @@ import datetime
 import json
 from typing import Any
 
+from _shared import others
 from _world import DAY, HOUR, MINUTE, NOW, World, breaker
 from breakers_morning import answer, fire, sample
 from golden_logs import STORE, newest
-from golden_prometheus import ALERTS_WATCHED, PROBE
+from golden_prometheus import PROBE
 from golden_records import MACHINES, add, alter, at, drop
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _utc
-
-LOGS = "it reads the same central logs"
 
 
 def a_day(back: int) -> str:
@@ -52,13 +51,7 @@ def dead_end(world: World) -> None:
 @breaker(
     "MONITORING-02",
     "a critical service declares no probe",
-    also={
-        **dict.fromkeys(
-            ("RELIABILITY-01", "RELIABILITY-01.incidents", "OPEX-01", "OPEX-01.consistency", "OPEX-03"),
-            "without a probe there is nothing to count",
-        ),
-        **dict.fromkeys(ALERTS_WATCHED, "only a probe shows that Prometheus looked all the time"),
-    },
+    also=others("probe now", "MONITORING-02"),
 )
 def unprobed(world: World) -> None:
     del world.variables["verify_services"][0]["probe"]
@@ -67,7 +60,7 @@ def unprobed(world: World) -> None:
 @breaker(
     "MONITORING-02",
     "the exporter that probes the service does not answer",
-    also={"CORE-04": "it looks after every target"},
+    also="CORE-04",
 )
 def prober_down(world: World) -> None:
     def change(body: Any) -> None:
@@ -77,7 +70,7 @@ def prober_down(world: World) -> None:
     world.change("prometheus", "targets", change)
 
 
-@breaker("MONITORING-02.delivery", "notifications are lost on their way", also={"CORE-04.deadman": "its switch too"})
+@breaker("MONITORING-02.delivery", "some notifications are lost on their way")
 def lost_notifications(world: World) -> None:
     sample(world, "notifications_failed_1d", 12.0, integration="webhook")
 
@@ -85,7 +78,7 @@ def lost_notifications(world: World) -> None:
 @breaker(
     "MONITORING-02.delivery",
     "the count of notifications is two hours old",
-    also={"CORE-04.deadman": "it counts the same notifications"},
+    also="CORE-04.deadman",
 )
 def old_count(world: World) -> None:
     world.age("prometheus", "query:notifications_1d", 2 * HOUR)
@@ -94,7 +87,7 @@ def old_count(world: World) -> None:
 @breaker(
     "MONITORING-02.delivery",
     "not even the dead-man's switch was sent in the last day",
-    also={"CORE-04.deadman": "it is its switch"},
+    also="CORE-04.deadman",
 )
 def mute(world: World) -> None:
     sample(world, "notifications_1d", 0.0, integration="webhook")
@@ -103,20 +96,31 @@ def mute(world: World) -> None:
 @breaker(
     "MONITORING-02.delivery",
     "nothing counts the notifications that failed",
-    also={"CORE-04.deadman": "it counts the same notifications"},
+    also="CORE-04.deadman",
 )
 def uncounted_failures(world: World) -> None:
     world.change("prometheus", "query:notifications_failed_1d", lambda body: body.update(result=[]))
 
 
-@breaker("MONITORING-03", "no line of a host arrived for an hour", also={"SECURITY-05.shipped": LOGS})
+@breaker("MONITORING-03", "no line of a host arrived for an hour", also="SECURITY-05.shipped")
 def late_logs(world: World) -> None:
     world.edit("mon1", "central_logs", newest("db2", MINUTE - 1), newest("db2", HOUR))
 
 
-@breaker("MONITORING-03", "nothing of a host is found centrally", also={"SECURITY-05.shipped": LOGS})
+@breaker("MONITORING-03", "nothing of a host is found centrally", also="SECURITY-05.shipped")
 def no_logs(world: World) -> None:
     world.edit("mon1", "central_logs", newest("app1", MINUTE - 1), "")
+
+
+@breaker("MONITORING-03", "lines of a host arrive, but the one of our own login does not")
+def lost_canary(world: World) -> None:
+    came = max(
+        float(line.split()[0]) for line in world.body("db2", "journal_admin").splitlines() if "for verify " in line
+    )
+    parts = world.body("mon1", "central_logs").split("==> ")
+    mine = next(part for part in parts if f"{STORE}/db2/sshd.log" in part)
+    older = newest("db2", NOW - came + 100).split("==> ")[1]
+    world.edit("mon1", "central_logs", mine, older)
 
 
 @breaker("MONITORING-03", "central logs of a host that is older reach back two weeks")
@@ -150,7 +154,17 @@ def silent_source(world: World) -> None:
     world.change("ledger", "figures", change)
 
 
-@breaker("MONITORING-04", "the ledger begins three weeks ago", also={"EOD-01": "it compares with a month before"})
+@breaker("MONITORING-04", "a figure was measured on a day of last week, and could not be told")
+def untold_figure(world: World) -> None:
+    def change(body: Any) -> None:
+        for point in body["figures"]["cost_variance_ratio"]["points"]:
+            if point[0][:10] == a_day(4):
+                point[1:] = [None, "unknown"]
+
+    world.change("ledger", "figures", change)
+
+
+@breaker("MONITORING-04", "the ledger begins three weeks ago", also="EOD-01")
 def young_ledger(world: World) -> None:
     world.change("ledger", "figures", lambda body: {**body, "first": at(21 * DAY)})
 
@@ -191,6 +205,16 @@ def another_change(world: World) -> None:
 @breaker("MONITORING-05", "a live drill belongs to no change on record")
 def unwritten_drill(world: World) -> None:
     drop(world, "change", unless=lambda row: row["id"] != "CHG-D1")
+
+
+@breaker("MONITORING-05", "somebody upgraded a host by hand, and no record tells of it")
+def upgraded_by_hand(world: World) -> None:
+    days = [_utc.from_epoch(NOW - 9 * DAY + second).strftime("%Y-%m-%d  %H:%M:%S") for second in (0, 30)]
+    run = (
+        f"\nStart-Date: {days[0]}\nCommandline: apt-get upgrade\nRequested-By: ops (1000)\n"
+        f"Upgrade: curl:amd64 (7.88.1-10+deb12u8, 7.88.1-10+deb12u9)\nEnd-Date: {days[1]}\n"
+    )
+    world.set("lb1", "apt_history", f"{world.body('lb1', 'apt_history').rstrip()}\n{run}")
 
 
 @breaker("MONITORING-05", "a host was patched outside of every change")

@@ -7,15 +7,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from _shared import others
 from _world import DAY, HOUR, MINUTE, NOW, World, breaker
+from breakers_standup import remeasured, told
 from golden_prometheus import GRID
-from golden_records import MACHINES, add, alter, at, drop
+from golden_records import MACHINES, add, alter, at, by_hand, drop
+from golden_repositories import HEAD
 from golden_work import IMAGE
-
-HISTORY = "it judges the same history of alerts"
-BRIEF = "the brief of the morning was made before"
-SCANS = "it reads the same scan"
-BACKUPS = "it reads the same backups"
 
 
 def sample(world: World, query: str, value: float, **labels: str) -> None:
@@ -59,14 +57,35 @@ def answer(world: World, name: str, severity: str, ago: float, after: float, **l
 @breaker(
     "MORNING-01",
     "an alert of the night fires on and nobody has answered it",
-    also={"RELIABILITY-02": HISTORY},
+    also="RELIABILITY-02",
 )
 def nobody_answers(world: World) -> None:
     fire(world, "ArchiveStalled", "critical", 40 * MINUTE, HOUR, host="db1")
 
 
-@breaker("MORNING-01", "an alert was answered after an hour, and fires on", also={"RELIABILITY-02": HISTORY})
+@breaker(
+    "MORNING-01",
+    "two days passed without a run, and what fired on the first of them is not known",
+    also="DELIVER-01.alerts EFFICIENCY-02 MONITORING-01 MORNING-06 RELIABILITY-02",
+)
+def hole_between_runs(world: World) -> None:
+    world.set("ledger", "whole_run", {"at": at(3 * DAY)})
+    for host in world.hosts:
+        sample(world, "history_s", 2 * DAY, host=host)
+
+
+@breaker("MORNING-01", "the ledger does not say when everything was last looked at")
+def no_run_before(world: World) -> None:
+    world.lose("ledger", "whole_run")
+
+
+@breaker("MORNING-01", "an alert was answered after an hour, and fires on, as one of thirty in the month")
 def late_answer(world: World) -> None:
+    # The other answers are quick, so the month's 95th percentile is in order.
+    for place in range(25):
+        ago = 8 * DAY + place * 12 * HOUR
+        fire(world, "DiskFullSoon", "warning", ago, 10 * MINUTE, host="repo1")
+        answer(world, "DiskFullSoon", "warning", ago, 2 * MINUTE, host="repo1")
     fire(world, "DiskFullSoon", "warning", 2 * HOUR, 3 * HOUR, host="repo1")
     answer(world, "DiskFullSoon", "warning", 2 * HOUR, HOUR, host="repo1")
 
@@ -74,10 +93,7 @@ def late_answer(world: World) -> None:
 @breaker(
     "MORNING-01",
     "Prometheus does not give its history of alerts",
-    also={
-        **dict.fromkeys(("MONITORING-01", "RELIABILITY-02", "DELIVER-01.alerts"), HISTORY),
-        **dict.fromkeys([f"AUTOMATION-02.{rule}" for rule in ("disk", "certificate", "replication")], HISTORY),
-    },
+    also=others("history of alerts", "MORNING-01"),
 )
 def no_history(world: World) -> None:
     world.lose("prometheus", "query:alerts_firing")
@@ -86,10 +102,7 @@ def no_history(world: World) -> None:
 @breaker(
     "MORNING-01",
     "a rule cannot be evaluated, so its alert can never fire",
-    also={
-        **dict.fromkeys(("MONITORING-01", "RELIABILITY-02", "DELIVER-01.alerts"), HISTORY),
-        "CORE-04": "it looks after the rules themselves",
-    },
+    also=others("rules", "MORNING-01"),
 )
 def sick_rule(world: World) -> None:
     def change(body: Any) -> None:
@@ -99,14 +112,15 @@ def sick_rule(world: World) -> None:
     world.change("prometheus", "rules", change)
 
 
-@breaker("MORNING-01.incidents", "an incident is open and nobody has it", also={"STANDUP-03": BRIEF})
+@breaker("MORNING-01.incidents", "an incident is open and nobody has it")
 def unowned(world: World) -> None:
     about = {"title": "A supplier is slow", "priority": "low", "kind": "third_party", "cause_state": "suspected"}
     times = {"impact_start": at(5 * HOUR), "detected": at(5 * HOUR), "restored": at(4 * HOUR), "at": at(4 * HOUR)}
     add(world, "incident", {"id": "INC-50", **about, **times, "next_action": "Ask the supplier."})
+    told(world, "INC-50")
 
 
-@breaker("MORNING-02", "a host does not answer the exporter's scrape", also={"CORE-04": "it looks after every target"})
+@breaker("MORNING-02", "a host does not answer the exporter's scrape", also="CORE-04")
 def exporter_down(world: World) -> None:
     def change(body: Any) -> None:
         target = next(one for one in body["activeTargets"] if one["labels"]["instance"] == "repo1:9100")
@@ -118,13 +132,7 @@ def exporter_down(world: World) -> None:
 @breaker(
     "MORNING-02",
     "a host cannot be reached by the verification",
-    also=dict.fromkeys(
-        (
-            *("MONITORING-03", "SECURITY-01", "SECURITY-01.accounts", "SECURITY-05"),
-            *("ACCESS-01", "ACCESS-01.windows"),
-        ),
-        "it needs the visit of the host too",
-    ),
+    also=others("visit", "MORNING-02"),
 )
 def unreachable(world: World) -> None:
     world.lose("lb1", "connection", "lb1 does not answer: connection timed out.")
@@ -140,9 +148,10 @@ def full_memory(world: World) -> None:
     sample(world, "memory_used_ratio", 0.96, host="lb1")
 
 
-@breaker("MORNING-02", "a file system is nearly full", also={"STANDUP-01": BRIEF})
+@breaker("MORNING-02", "a file system is nearly full")
 def full_disk(world: World) -> None:
     sample(world, "filesystem_used_ratio", 0.93, host="db1", mountpoint="/var/lib/postgresql")
+    remeasured(world, "filesystem_used_ratio", "filesystem_used_ratio")
 
 
 @breaker("MORNING-02", "a file system has no inodes left")
@@ -170,8 +179,19 @@ def no_figures(world: World) -> None:
     without(world, "cpu_used_ratio", host="repo1")
 
 
-@breaker("MORNING-03", "the newest backup ended with an error", also={"CORE-06": BACKUPS, "INFRA-06": BACKUPS})
+def tested_before(world: World) -> None:
+    """Let the last restore of the database have been of the backup before the newest one, and before that was taken."""
+    before = json.loads(world.body("repo1", "pgbackrest_info"))[0]["backup"][-2]
+    done = NOW - before["timestamp"]["stop"]
+    times = {"started": at(done - 10 * MINUTE), "ended": at(done - HOUR)}
+    backup = {"label": before["label"], "type": before["type"], "source": "repo1"}
+    alter(world, "restore_test", "RT-database-0", MACHINES, **times, backup=backup)
+
+
+@breaker("MORNING-03", "the newest backup ended with an error", also="CORE-06")
 def failed_backup(world: World) -> None:
+    tested_before(world)
+
     def change(stanzas: Any) -> None:
         stanzas[0]["backup"][-1]["error"] = True
 
@@ -181,7 +201,7 @@ def failed_backup(world: World) -> None:
 @breaker(
     "MORNING-03",
     "no backup of the files of a host was taken for two days",
-    also={"CORE-06": BACKUPS, "EOD-03": BACKUPS},
+    also="CORE-06 EOD-03",
 )
 def old_backup(world: World) -> None:
     def change(body: Any) -> None:
@@ -190,15 +210,18 @@ def old_backup(world: World) -> None:
     world.change("lb1", "file_backup_snapshots", change)
 
 
-@breaker(
-    "MORNING-03",
-    "no backup of the last day was checked",
-    also=dict.fromkeys(("CORE-06", "RELIABILITY-04", "EOD-03", "INFRA-06"), BACKUPS),
-)
+@breaker("MORNING-03", "the newest backup was neither checked nor restored")
 def unproved(world: World) -> None:
-    since = at(30 * HOUR)
-    drop(world, "backup", MACHINES, unless=lambda row: row["ended"] < since)
-    drop(world, "restore_test", MACHINES, unless=lambda row: row["ended"] < since)
+    tested_before(world)
+    label = newest_of_database(world)
+    drop(world, "backup", MACHINES, unless=lambda row: row["backup"]["label"] != label)
+
+
+@breaker("MORNING-03", "that the newest backup was checked is written by hand alone")
+def proved_on_paper(world: World) -> None:
+    tested_before(world)
+    label = newest_of_database(world)
+    by_hand(world, "backup", lambda row: row["backup"]["label"] == label)
 
 
 def newest_of_database(world: World, **keys: Any) -> str:
@@ -211,26 +234,22 @@ def newest_of_database(world: World, **keys: Any) -> str:
 @breaker(
     "MORNING-03",
     "the record of the newest backup says that its audit found damage",
-    also={"RELIABILITY-04": BACKUPS},
+    also="RELIABILITY-04",
 )
 def differing_backup(world: World) -> None:
     newest_of_database(world, result="differs")
 
 
-@breaker(
-    "MORNING-03",
-    "the audit of the newest backup could not run, nor has its restore been tested",
-    also=dict.fromkeys(("CORE-06", "INFRA-06"), "they want the restore test"),
-)
+@breaker("MORNING-03", "the audit of the newest backup could not run, nor has its restore been tested")
 def audit_that_could_not_run(world: World) -> None:
-    label = newest_of_database(world, result="could_not_run", reason="The repository was locked.")
-    drop(world, "restore_test", MACHINES, unless=lambda row: row["backup"]["label"] != label)
+    tested_before(world)
+    newest_of_database(world, result="could_not_run", reason="The repository was locked.")
 
 
 @breaker(
     "MORNING-03",
     "the repository cannot be asked",
-    also=dict.fromkeys(("CORE-06", "EOD-03", "INFRA-06", "RELIABILITY-04", "SECURITY-02.backups"), BACKUPS),
+    also=others("backups", "MORNING-03"),
 )
 def silent_repository(world: World) -> None:
     world.lose("repo1", "pgbackrest_info")
@@ -254,21 +273,27 @@ def repeating(world: World) -> None:
     add(world, "pipeline_run", *good, *(run(100 + number, 3 * DAY + number * HOUR, "failure") for number in range(3)))
 
 
-@breaker(
-    "MORNING-04",
-    "a pipeline did not run all week",
-    also=dict.fromkeys(("CORE-01.repositories", "CORE-02", "DELIVER-02"), "it wants a run of the pipeline too"),
-)
+@breaker("MORNING-04", "a pipeline that runs once a month did not run all week")
 def idle_pipeline(world: World) -> None:
+    next(one for one in world.variables["verify_pipelines"] if one["name"] == "infrastructure")["cadence_s"] = 30 * DAY
     week = at(7 * DAY)
     drop(
         world,
         "pipeline_run",
         unless=lambda row: row["pipeline"] != "infrastructure" or row["started"] < week,
     )
+    # It ran last at the commit that is still the newest.
+    alter(world, "pipeline_run", "run-infrastructure-4", commit=HEAD["infrastructure"])
 
 
-@breaker("MORNING-05", "a host was not scanned since yesterday", also={"CORE-05": SCANS, "RELIABILITY-05": SCANS})
+def entered(world: World, finding: str, subject: str) -> None:
+    """Put a finding into the register of security alerts, where somebody works on it."""
+    about = {"title": f"{finding} is open", "severity": "critical", "source": "scanner", "owner": "security"}
+    times = {"raised": at(30 * MINUTE), "responded": at(29 * MINUTE)}
+    add(world, "security_alert", {"id": f"SA-{finding}", **about, **times, "covers": [finding], "subject": subject})
+
+
+@breaker("MORNING-05", "a host was not scanned since yesterday", also="CORE-05 RELIABILITY-05")
 def old_scan(world: World) -> None:
     drop(
         world,
@@ -283,9 +308,10 @@ def old_high(world: World) -> None:
     for back in (0, 3, 6, 9):
         scan = f"scan-host-lb1-{back}"
         alter(world, "vulnerability_scan", scan, findings=[{**finding, "fixed_version": None}])
+    entered(world, finding["id"], "lb1")
 
 
-@breaker("MORNING-05", "a scanner looked at no package at all", also={"CORE-05": SCANS, "RELIABILITY-05": SCANS})
+@breaker("MORNING-05", "a scanner looked at no package at all", also="CORE-05 RELIABILITY-05")
 def blind_scan(world: World) -> None:
     alter(world, "vulnerability_scan", "scan-host-lb1-0", packages=0)
 
@@ -293,25 +319,68 @@ def blind_scan(world: World) -> None:
 @breaker(
     "MORNING-05.images",
     "an image that runs has a critical finding",
-    also={"RELIABILITY-05.images": SCANS, "EOD-07.register": "it is in no entry"},
+    also="RELIABILITY-05.images",
 )
 def critical_image(world: World) -> None:
     finding = {"id": "CVE-2026-888", "severity": "critical", "package": "openssl", "installed": "3.0.15"}
     alter(world, "vulnerability_scan", f"scan-image-{IMAGE}-0", findings=[{**finding, "fixed_version": None}])
+    entered(world, finding["id"], IMAGE)
+
+
+@breaker("MORNING-05.images", "a high finding of an image is known for more than a week")
+def old_high_of_an_image(world: World) -> None:
+    finding = {"id": "CVE-2026-777", "severity": "high", "package": "curl", "installed": "7.88.1-10"}
+    for back in (0, 3, 6, 9):
+        alter(world, "vulnerability_scan", f"scan-image-{IMAGE}-{back}", findings=[{**finding, "fixed_version": None}])
+    entered(world, finding["id"], IMAGE)
 
 
 @breaker(
     "MORNING-05.images",
     "an image runs that nobody scanned",
-    also={"RELIABILITY-05.images": SCANS, "CORE-05.images": SCANS, "OPEX-05.images": SCANS},
+    also="CORE-05.images OPEX-05.images RELIABILITY-05.images",
 )
 def unscanned_image(world: World) -> None:
     world.variables["verify_images"].append("registry.example.org/new:1.0")
 
 
-@breaker("MORNING-06", "the processors of a pool were idle yesterday", also={"STANDUP-01": BRIEF})
+@breaker(
+    "MORNING-05.images",
+    "an orchestrator runs an image that nobody scanned",
+    also="CORE-05.images OPEX-05.images RELIABILITY-05.images",
+)
+def unscanned_workload(world: World) -> None:
+    image = "registry.example.org/other@sha256:" + "aa" * 32
+
+    def change(body: Any) -> None:
+        body["records"][0]["record"]["workloads"][0]["images"].append(image)
+
+    world.change("records", "workload_listing", change)
+
+
+@breaker(
+    "MORNING-05.images",
+    "under the tag of the image that runs, another one was scanned",
+    also="CORE-05.images OPEX-05.images RELIABILITY-05.images",
+)
+def moved_tag(world: World) -> None:
+    target = {"kind": "image", "name": IMAGE, "digest": "sha256:" + "bb" * 32}
+    alter(world, "vulnerability_scan", f"scan-image-{IMAGE}-0", target=target)
+
+
+@breaker(
+    "MORNING-05.images",
+    "the environment says that it runs no image, and an orchestrator tells of one",
+    also="CORE-05.images OPEX-05.images RELIABILITY-05.images",
+)
+def denied_image(world: World) -> None:
+    world.variables.setdefault("verify_empty", {})["image"] = "Everything runs from packages here."
+
+
+@breaker("MORNING-06", "the processors of a pool were idle yesterday")
 def idle_pool(world: World) -> None:
     sample(world, "cpu_used_ratio_avg_1d", 0.31, host="app1")
+    remeasured(world, "cpu_used_ratio", "cpu_used_ratio_avg_1d")
 
 
 @breaker("MORNING-06", "a disk will be full within the month")
@@ -327,15 +396,15 @@ def growing(world: World) -> None:
 @breaker(
     "MORNING-06",
     "the figures of yesterday's use are two hours old",
-    also={"EOD-05": "it compares a forecast with them", "STANDUP-01": "it compares the brief with them"},
+    also="EOD-05 STANDUP-01",
 )
 def old_figures(world: World) -> None:
     world.age("prometheus", "query:memory_used_ratio_avg_1d", 2 * HOUR)
 
 
-@breaker("MORNING-06", "a host is too young for a forecast", also={"EFFICIENCY-02": "it looks back a week"})
+@breaker("MORNING-06", "a host is too young for a forecast")
 def young_host(world: World) -> None:
-    sample(world, "history_s", 3 * DAY, host="app1")
+    sample(world, "history_s", 10 * DAY, host="app1")
 
 
 @breaker("MORNING-07", "a deployment of the night failed and was left so")
@@ -346,7 +415,7 @@ def failed_deployment(world: World) -> None:
 @breaker(
     "MORNING-07",
     "a deployment of the night never came to its end",
-    also={"DELIVER-04": "it wants the end of every deployment on record"},
+    also="DELIVER-04",
 )
 def endless_deployment(world: World) -> None:
     alter(world, "deployment", "DEP-1", MACHINES, outcome="running", ended=None)

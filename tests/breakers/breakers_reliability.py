@@ -7,15 +7,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from _shared import others
 from _world import DAY, HOUR, MINUTE, NOW, World, breaker
-from breakers_morning import answer, fire
-from golden_prometheus import ALERTS_WATCHED, PROBE, SAMPLES, SCRAPE_S
+from breakers_infra import stamp
+from breakers_morning import answer, entered, fire
+from golden_prometheus import PROBE, SAMPLES, SCRAPE_S
 from golden_records import MACHINES, add, alter, at, drop
 from golden_work import IMAGE
-
-PROBES = "it counts the same probes"
-SCANS = "it reads the same scan"
-ENTRY = {"EOD-07.register": "the register has no entry for it"}
 
 
 def down(world: World, ago: float, lasted: float, *, told: str = "") -> None:
@@ -58,25 +56,38 @@ def long_outage(world: World) -> None:
 
 
 @breaker(
-    "RELIABILITY-01",
-    "some of the month's samples are missing, more than its budget of errors",
-    also=dict.fromkeys(("OPEX-01", "OPEX-01.consistency", "OPEX-03"), PROBES),
+    "RELIABILITY-01", "the service was down for an hour and a half in a window to which no approved change belongs"
 )
+def window_alone(world: World) -> None:
+    down(world, 20 * DAY, 90 * MINUTE, told="high")
+    times = {"start": at(20 * DAY), "end": at(20 * DAY - 2 * HOUR), "at": at(21 * DAY)}
+    add(
+        world, "window", {"id": "WIN-past", "title": "Maintenance", "kind": "maintenance", **times, "services": ["web"]}
+    )
+
+
+@breaker("RELIABILITY-01", "some of the month's samples are missing, more than its budget of errors")
 def few_samples(world: World) -> None:
-    unseen(world, 30, of=0.992)
+    unseen(world, 30, of=0.998)
 
 
 @breaker(
     "RELIABILITY-01",
     "nothing probes the service",
-    also={
-        **dict.fromkeys(("RELIABILITY-01.incidents", "OPEX-01", "OPEX-01.consistency", "OPEX-03"), PROBES),
-        **{"MONITORING-02": "it wants a probe of each service", "DR-09": PROBES},
-        **dict.fromkeys(ALERTS_WATCHED, "only a probe shows that Prometheus looked all the time"),
-    },
+    also=f"{others('probe', 'RELIABILITY-01')} MONITORING-02 MORNING-02.services",
 )
 def no_probe(world: World) -> None:
     world.variables["verify_services"][0]["probe"] = "https://lb1/elsewhere"
+
+
+@breaker("RELIABILITY-01", "the probes are so far apart that short outages fall between them")
+def sparse_probes(world: World) -> None:
+    def thin(body: Any) -> None:
+        for row in body["activeTargets"]:
+            if row["labels"]["instance"] == PROBE:
+                row["scrapeInterval"] = "20s"
+
+    world.change("prometheus", "targets", thin)
 
 
 @breaker("RELIABILITY-01.incidents", "an outage of nine minutes stands in no incident")
@@ -87,22 +98,16 @@ def untold_outage(world: World) -> None:
 @breaker(
     "RELIABILITY-01.incidents",
     "the probes say nothing of two weeks, so that no outage can be seen there",
-    also={
-        **dict.fromkeys(("RELIABILITY-01", "OPEX-01", "OPEX-01.consistency", "OPEX-03", "DR-09"), PROBES),
-        **dict.fromkeys(ALERTS_WATCHED, "only a probe shows that Prometheus looked all the time"),
-    },
+    also=others("probe", "RELIABILITY-01.incidents"),
 )
 def unseen_weeks(world: World) -> None:
     world.change("prometheus", "query:probe_down", lambda body: body.update(result=[]))
     unseen(world, 14)
 
 
-@breaker(
-    "RELIABILITY-02", "nobody ever answered an alert of last week", also={"DELIVER-01.alerts": "it reads the same week"}
-)
+@breaker("RELIABILITY-02", "nobody ever answered an alert of two weeks ago")
 def unanswered(world: World) -> None:
-    drop(world, "alert_acknowledgement", unless=lambda row: row["id"] != "ACK-3")
-    drop(world, "incident", unless=lambda row: row["id"] != "INC-43")
+    drop(world, "alert_acknowledgement", unless=lambda row: row["id"] != "ACK-2")
 
 
 @breaker("RELIABILITY-02", "answers to alerts take twenty minutes")
@@ -130,7 +135,7 @@ def pack(world: World, change: Any) -> None:
     world.change(MACHINES, "packs", put)
 
 
-@breaker("RELIABILITY-03", "the last drill took three hours to recover", also={"INFRA-05": "it is the drill it reads"})
+@breaker("RELIABILITY-03", "the last drill took three hours to recover", also="INFRA-05")
 def slow_drill(world: World) -> None:
     pack(world, lambda record: record["achieved"].update(rto_s=10900.0))
 
@@ -138,13 +143,29 @@ def slow_drill(world: World) -> None:
 @breaker(
     "RELIABILITY-03",
     "no drill is on record",
-    also={
-        **{f"DR-{number:02d}": "the drill is its exercise" for number in range(1, 13)},
-        **dict.fromkeys(("AUTOMATION-04.failover", "INFRA-05"), "the drill is its exercise"),
-    },
+    also=" ".join((*(f"DR-{number:02d}" for number in range(1, 13)), "AUTOMATION-04.failover", "INFRA-05")),
 )
 def no_drill(world: World) -> None:
     world.set(MACHINES, "packs", {"packs": []})
+
+
+@breaker("RELIABILITY-03", "the only drill took away hosts of other services alone")
+def uncovered(world: World) -> None:
+    pack(world, lambda record: record["header"].update(primary="db9", lost_hosts=["db9"]))
+
+
+@breaker("RELIABILITY-03", "the service runs on a host that no drill took away", also="INFRA-04.page")
+def other_hosts(world: World) -> None:
+    world.variables["verify_services"][0]["hosts"] = ["repo1"]
+
+
+@breaker(
+    "RELIABILITY-03",
+    "the drill was one on a copy, which took nothing of the service away",
+    also="AUTOMATION-04.failover INFRA-05",
+)
+def copy_alone(world: World) -> None:
+    pack(world, lambda record: record.update(mode="copy"))
 
 
 @breaker("RELIABILITY-04", "a day of last week has no backup of the files")
@@ -206,40 +227,28 @@ def critical(target: str, **more: Any) -> dict[str, Any]:
 @breaker(
     "RELIABILITY-05",
     "the scans on record cannot be read as a whole",
-    also=dict.fromkeys(
-        (
-            "RELIABILITY-05.images",
-            "MORNING-05",
-            "MORNING-05.images",
-            "OPEX-05",
-            "OPEX-05.images",
-            "CORE-05",
-            "CORE-05.images",
-            "EOD-07.register",
-        ),
-        "it reads scans too",
-    ),
+    also=others("scans", "RELIABILITY-05"),
 )
 def unreadable_scans(world: World) -> None:
     world.lose("records", "vulnerability_scan", "vulnerability_scan/db1.trivy.json is not JSON, or was cut short.")
 
 
-@breaker("RELIABILITY-05", "a critical finding without a fix is open on a host", also={"MORNING-05": SCANS, **ENTRY})
+@breaker("RELIABILITY-05", "a critical finding without a fix is open on a host", also="MORNING-05")
 def critical_host(world: World) -> None:
     alter(world, "vulnerability_scan", "scan-host-db2-0", findings=[critical("db2")])
+    entered(world, "CVE-2026-999", "db2")
 
 
-@breaker(
-    "RELIABILITY-05", "what could be mended on a host carries no severity", also={"MORNING-05": SCANS, "OPEX-05": SCANS}
-)
+@breaker("RELIABILITY-05", "what could be mended on a host carries no severity", also="MORNING-05 OPEX-05")
 def unrated(world: World) -> None:
     found = critical("db2", severity="unknown", fixed_version="1:1.2.13-2")
     alter(world, "vulnerability_scan", "scan-host-db2-0", findings=[found])
 
 
-@breaker("RELIABILITY-05.images", "a critical finding is open in an image", also={"MORNING-05.images": SCANS, **ENTRY})
+@breaker("RELIABILITY-05.images", "a critical finding is open in an image", also="MORNING-05.images")
 def critical_in_image(world: World) -> None:
     alter(world, "vulnerability_scan", f"scan-image-{IMAGE}-0", findings=[critical("image")])
+    entered(world, "CVE-2026-999", IMAGE)
 
 
 @breaker("OPEX-01", "the service was down for two hours two months ago")
@@ -249,13 +258,13 @@ def long_outage_of_the_quarter(world: World) -> None:
 
 @breaker(
     "OPEX-01",
-    "Prometheus keeps samples for a month only",
-    also=dict.fromkeys(("OPEX-01.consistency", "OPEX-03", "DR-09"), PROBES),
+    "Prometheus keeps samples for two months only",
+    also="OPEX-01.consistency OPEX-03",
 )
 def short_retention(world: World) -> None:
     def change(body: Any) -> None:
         for row in body["result"]:
-            row["values"] = row["values"][-32:]
+            row["values"] = row["values"][-64:]
 
     world.change("prometheus", "query:probe_up_daily", change)
     world.change("prometheus", "query:probe_seen_daily", change)
@@ -295,6 +304,32 @@ def late_patch(world: World) -> None:
     found = critical("db2", fixed_version="1:1.2.13.dfsg-1+deb12u1")
     for back in (45, 42):
         alter(world, "vulnerability_scan", f"scan-host-db2-{back}", findings=[found])
+
+
+def mended_this_morning(world: World, package: str) -> None:
+    """Let scans of lb1 show a critical finding from yesterday until two hours ago, for less than a day."""
+    found = critical("lb1", package=package, fixed_version="1:2")
+    rows = json.loads(world.body("records", "vulnerability_scan"))["records"]
+    known = next(one["record"] for one in rows if one["record"]["id"] == "scan-host-lb1-0")
+    alter(world, "vulnerability_scan", "scan-host-lb1-0", findings=[found])
+    for ago, findings in ((25 * HOUR, [found]), (1.5 * HOUR, [])):
+        scanner = {**known["scanner"], "database_built": at(ago + HOUR)}
+        times = {"id": f"scan-host-lb1-{ago}", "at": at(ago), "scanned": at(ago)}
+        add(world, "vulnerability_scan", {**known, **times, "scanner": scanner, "findings": findings})
+
+
+@breaker("OPEX-05", "a library was mended within a day, but a process uses the old one still")
+def old_library(world: World) -> None:
+    mended_this_morning(world, "libssl3")
+    line = "/proc/4711/maps:7f0-7f1 r-xp 00000000 fd:00 131 /usr/lib/x86_64-linux-gnu/libssl.so.3 (deleted)\n"
+    world.set("lb1", "stale_processes", line)
+
+
+@breaker("OPEX-05", "a library was mended within a day, but waits for a reboot")
+def reboot_asked(world: World) -> None:
+    mended_this_morning(world, "libc6")
+    stamp(world, "lb1", "/run/reboot-required", 2 * HOUR)
+    world.set("lb1", "reboot_required", "/run/reboot-required.pkgs:libc6\n")
 
 
 @breaker("OPEX-05.images", "a critical finding with a fix stayed open in an image for three days")

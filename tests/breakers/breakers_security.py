@@ -4,18 +4,16 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from typing import Any
 
-from _world import DAY, World, breaker
+from _world import DAY, HOUR, NOW, World, breaker
 from breakers_infra import stamp, waits
-from breakers_infra_doors import KEY, account
+from breakers_infra_doors import KEY, account, failed_yesterday
 from golden_records import add, alter, at, drop
-
-UPDATES = dict.fromkeys(("INFRA-02", "DELIVER-03"), "it holds the same updates against the same bounds")
-OWN_RULES = {"ACCESS-01": "it reads what sudo gives to verification"}
-IDLE_TOO = "what was never used also idles"
 
 
 def grant(world: World, host: str, who: dict[str, str], *commands: str, runas: str = "root") -> None:
@@ -65,7 +63,7 @@ def pattern(world: World) -> None:
     grant(world, "app1", {"username": "ops"}, command)
 
 
-@breaker("SECURITY-01", "the account that verifies may run what is not on its list", also=OWN_RULES)
+@breaker("SECURITY-01", "the account that verifies may run what is not on its list", also="ACCESS-01")
 def verifier_may_more(world: World) -> None:
     grant(world, "app1", {"username": "verify"}, "/usr/bin/cat /etc/shadow")
 
@@ -76,6 +74,27 @@ def grant_gone(world: World) -> None:
     world.variables["verify_sudo"].append(row)
 
 
+@breaker("SECURITY-01", "a declared grant lost one of its commands")
+def command_gone(world: World) -> None:
+    commands = ["/usr/bin/systemctl reload ccobservatory", "/usr/bin/systemctl status ccobservatory"]
+    grant(world, "app1", {"username": "deploy"}, commands[0])
+    row = {"who": "deploy", "hosts": "app1", "commands": commands, "why": "releases"}
+    world.variables["verify_sudo"].append(row)
+    told = f"{NOW - 2 * DAY:.6f} app1 sudo[88]: deploy : PWD=/ ; USER=root ; COMMAND={commands[0]}\n"
+    world.set("app1", "access_uses", told + world.body("app1", "access_uses"))
+
+
+@breaker("SECURITY-01", "an account that was declared to run everything may run one command only")
+def everything_gone(world: World) -> None:
+    def narrow(body: Any) -> None:
+        for spec in body["User_Specs"]:
+            if spec["User_List"] == [{"username": "ops"}]:
+                for part in spec["Cmnd_Specs"]:
+                    part["Commands"] = [{"command": "/usr/bin/tail"}]
+
+    world.change("app1", "sudoers", narrow)
+
+
 @breaker("SECURITY-01", "a grant was not used in 120 days of journal")
 def unused(world: World) -> None:
     grant(world, "db1", {"username": "postgres"}, "/usr/bin/pg_lsclusters")
@@ -83,7 +102,7 @@ def unused(world: World) -> None:
     world.variables["verify_sudo"].append(row)
 
 
-@breaker("SECURITY-01", "the rules of sudo could not be read", also=OWN_RULES)
+@breaker("SECURITY-01", "the rules of sudo could not be read", also="ACCESS-01")
 def sudo_unread(world: World) -> None:
     world.lose("app1", "sudoers", "cvtsudoers: a password is required")
 
@@ -98,29 +117,37 @@ def undeclared_account(world: World) -> None:
     account(world, "guest", made_ago=2 * DAY)
 
 
-@breaker(
-    "SECURITY-01.accounts",
-    "an account without any password has a shell",
-    also={"INFRA-08.change": "an empty password breaks a rule"},
-)
+@breaker("SECURITY-01.accounts", "an account without any password has a shell, since yesterday already")
 def empty_password(world: World) -> None:
     account(world, "guest", state="NP", made_ago=2 * DAY)
+    failed_yesterday(world, "app1")
 
 
-@breaker("SECURITY-01.keys", "a key was added that nobody declared", also={"INFRA-07.idle": IDLE_TOO})
+@breaker("SECURITY-01.accounts", "a declared account is gone")
+def account_gone(world: World) -> None:
+    world.variables["verify_accounts"].append({"name": "console", "hosts": "db1", "why": "somebody on the spot"})
+
+
+def came_by(world: World, host: str, account_: str, ago: float = HOUR) -> None:
+    """Let somebody have logged in to an account by the key, so many seconds ago."""
+    mark = base64.b64encode(hashlib.sha256(base64.b64decode(KEY)).digest()).decode().rstrip("=")
+    told = f"Accepted publickey for {account_} from 192.0.2.1 port 50000 ssh2: ED25519 SHA256:{mark}"
+    world.set(host, "access_uses", f"{NOW - ago:.6f} {host} sshd[88]: {told}\n" + world.body(host, "access_uses"))
+
+
+@breaker("SECURITY-01.keys", "a key was added that nobody declared, and is used")
 def added_key(world: World) -> None:
     line = f"/home/ops/.ssh/authorized_keys:ssh-ed25519 {KEY} stranger\n"
     world.set("db1", "authorized_keys", world.body("db1", "authorized_keys") + line)
+    came_by(world, "db1", "ops")
 
 
-@breaker(
-    "SECURITY-01.keys",
-    "a key opens root, from a file below /etc/ssh",
-    also={"INFRA-07.idle": IDLE_TOO, "SECURITY-01.accounts": "root can be entered by it"},
-)
+@breaker("SECURITY-01.keys", "a key opens root, who is declared to be entered, from a file below /etc/ssh")
 def key_of_root(world: World) -> None:
     line = f"/etc/ssh/keys/root:ssh-ed25519 {KEY} stranger\n"
     world.set("db1", "authorized_keys_etc", world.body("db1", "authorized_keys_etc") + line)
+    world.variables["verify_accounts"].append({"name": "root", "hosts": "db1", "why": "the console is far away"})
+    came_by(world, "db1", "root", 3 * DAY)
 
 
 @breaker("SECURITY-01.keys", "a declared key is gone")
@@ -135,10 +162,11 @@ def free_key(world: World) -> None:
     world.set("repo1", "authorized_keys_etc", re.sub(r"(?m)(/fb_db1:)restrict ", r"\1", text))
 
 
-@breaker("SECURITY-01.keys", "a second key opens the account of a machine", also={"INFRA-07.idle": IDLE_TOO})
+@breaker("SECURITY-01.keys", "a second key opens the account of a machine, and is used")
 def second_key(world: World) -> None:
     line = f"/etc/ssh/file_backup_keys/fb_db1:restrict ssh-ed25519 {KEY} stranger\n"
     world.set("repo1", "authorized_keys_etc", world.body("repo1", "authorized_keys_etc") + line)
+    came_by(world, "repo1", "fb_db1")
 
 
 @breaker("SECURITY-01.roles", "a role of the database that nobody declared can log in")
@@ -152,6 +180,17 @@ def superuser(world: World) -> None:
         next(one for one in body["roles"] if one["name"] == "ccobservatory")["superuser"] = True
 
     world.change("db1", "postgresql", raise_it)
+
+
+@breaker("SECURITY-01.roles", "a declared role of the database is gone")
+def role_gone(world: World) -> None:
+    world.change("db1", "postgresql", lambda body: body["roles"].pop())
+
+
+@breaker("SECURITY-01.roles", "a role lost the power that it is declared to have")
+def power_gone(world: World) -> None:
+    row = next(one for one in world.variables["verify_database_roles"] if one["name"] == "prometheus")
+    row["superuser"] = True
 
 
 @breaker("SECURITY-01.roles", "the database did not answer")
@@ -173,15 +212,11 @@ def use_unknown(world: World) -> None:
     alter(world, "access_listing", "AL-ci", principals=principals)
 
 
-@breaker(
-    "SECURITY-01.systems",
-    "a system gives something to everybody",
-    also={"ACCESS-05": "everybody is not declared either"},
-)
+@breaker("SECURITY-01.systems", "everybody may read a system")
 def open_system(world: World) -> None:
     body = json.loads(world.body("records", "access_listing"))
     row = next(one["record"] for one in body["records"] if one["record"]["id"] == "AL-wiki")
-    principals = [*row["principals"], {"name": "everyone", "role": "write", "last_used": at(DAY)}]
+    principals = [*row["principals"], {"name": "everyone", "role": "read", "last_used": at(DAY)}]
     alter(world, "access_listing", "AL-wiki", principals=principals)
 
 
@@ -222,22 +257,24 @@ def old_kernel(world: World) -> None:
     world.set("db2", "packages", world.body("db2", "packages") + line)
 
 
-@breaker("SECURITY-04", "an update of high severity waits for nine days", also=UPDATES)
+@breaker("SECURITY-04", "an update of high severity waits for nine days", also="DELIVER-03 INFRA-02")
 def update_waits(world: World) -> None:
     waits(world, "db2", seen_ago=9 * DAY)
 
 
-@breaker("SECURITY-04", "a reboot waits for ten days", also={"INFRA-02": "it holds the same reboot against its bound"})
+@breaker("SECURITY-04", "a reboot waits for ten days", also="INFRA-02")
 def reboot_waits(world: World) -> None:
     stamp(world, "lb1", "/run/reboot-required", 10 * DAY)
 
 
-@breaker("SECURITY-04", "the last upgrade broke off", also={"DELIVER-03": "it reads the same run"})
+@breaker("SECURITY-04", "the last upgrade broke off, and a package was removed since")
 def broken_upgrade(world: World) -> None:
     run = (
         "\nStart-Date: 2026-11-25  08:00:00\nCommandline: /usr/bin/unattended-upgrade\n"
         "Upgrade: curl:amd64 (7.88.1-10+deb12u8, 7.88.1-10+deb12u9)\n"
         "Error: Sub-process /usr/bin/dpkg returned an error code (1)\n"
+        "\nStart-Date: 2026-11-25  08:10:00\nCommandline: apt-get purge gzip\n"
+        "Purge: gzip:amd64 (1.12-1)\nEnd-Date: 2026-11-25  08:10:04\n"
     )
     world.set("app1", "apt_history", world.body("app1", "apt_history") + run)
 
@@ -254,6 +291,13 @@ ENTER = dict.fromkeys(("SECURITY-01.accounts", "INFRA-07.idle"), "it is another 
 @breaker("SECURITY-01.keys", "sshd trusts an authority whose certificates open every account", also=ENTER)
 def authority(world: World) -> None:
     world.edit("app1", "sshd", "trustedusercakeys none", "trustedusercakeys /etc/ssh/people_ca.pub")
+
+
+@breaker("SECURITY-01.keys", "a Match block reads the keys of one account from a place where nobody looks", also=ENTER)
+def keys_of_a_block(world: World) -> None:
+    path = "/etc/ssh/sshd_config"
+    lines = f"{path}:Match User deploy\n{path}:AuthorizedKeysFile /var/keys/deploy\n"
+    world.set("app1", "sshd_files", world.body("app1", "sshd_files") + lines)
 
 
 @breaker("SECURITY-01.keys", "a command tells sshd which keys open an account", also=ENTER)

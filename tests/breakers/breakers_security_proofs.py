@@ -8,12 +8,12 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from _world import HOUR, NOW, World, breaker
+from _world import DAY, HOUR, NOW, World, breaker
+from breakers_infra_doors import failed_yesterday
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
-ARRIVAL = {"MONITORING-03": "it looks for any line there"}
+from golden_records import add, at
 
 
 def certificate(*, days: float, key: Any = None) -> str:
@@ -77,7 +77,7 @@ def nothing_offered(world: World) -> None:
     world.set("lb1", "tls_443_old", text)
 
 
-@breaker("SECURITY-02.protocols", "sshd offers an old cipher", also={"INFRA-08.change": "it is a rule of the baseline"})
+@breaker("SECURITY-02.protocols", "sshd offers an old cipher", also="INFRA-08.change")
 def old_cipher(world: World) -> None:
     world.edit("app1", "sshd", "ciphers chacha20", "ciphers aes256-cbc,chacha20")
 
@@ -86,6 +86,23 @@ def old_cipher(world: World) -> None:
 def declared_plain(world: World) -> None:
     row = next(one for one in world.variables["verify_ports"] if one["port"] == 8000)
     row["encrypted"] = "none"
+
+
+def bucket(world: World, **keys: Any) -> None:
+    """Put a bucket of another provider into the inventory of resources."""
+    resource = {"id": "backups", "kind": "bucket", "attached": True, **keys}
+    row = {"id": "RES-8", "at": at(HOUR), "source": "second provider", "resources": [resource]}
+    add(world, "resource_inventory", row)
+
+
+@breaker("SECURITY-02.storage", "a bucket keeps its content in the clear")
+def plain_bucket(world: World) -> None:
+    bucket(world, encrypted=False)
+
+
+@breaker("SECURITY-02.storage", "nothing says whether a bucket is encrypted")
+def silent_bucket(world: World) -> None:
+    bucket(world)
 
 
 @breaker("SECURITY-02.disks", "a file system lies on a plain disk, and nobody stands for it")
@@ -107,11 +124,12 @@ def plain_backups(world: World) -> None:
     world.change("repo1", "pgbackrest_info", open_it)
 
 
-@breaker("SECURITY-05", "the journal lies in memory only", also={"INFRA-08.change": "it is a rule of the baseline"})
+@breaker("SECURITY-05", "the journal lies in memory only, since yesterday already")
 def volatile_journal(world: World) -> None:
     world.set(
         "app1", "journal_header", world.body("app1", "journal_header").replace("/var/log/journal/", "/run/log/journal/")
     )
+    failed_yesterday(world, "app1")
 
 
 @breaker("SECURITY-05", "the journal is no longer sealed")
@@ -137,31 +155,56 @@ def journal_gap(world: World) -> None:
     world.set("app1", "journal_header", "\n\n".join([blocks[0], *blocks[1:], hole]))
 
 
-@breaker(
-    "SECURITY-05", "the login of this visit left no trace", also={"INFRA-07.idle": "an account without a login idles"}
-)
+def days_ago(world: World, host: str, pattern: str) -> None:
+    """Let the newest line of a kind in the journal of a host be three days old."""
+    for fact in ("access_uses", "journal_admin"):
+        lines = world.body(host, fact).splitlines(keepends=True)
+        mine = [line for line in lines if re.search(pattern, line)]
+        old = [f"{NOW - 3 * DAY:.6f} {line.partition(' ')[2]}" for line in mine[:1] if fact == "access_uses"]
+        world.set(host, fact, "".join([*(line for line in lines if line not in mine), *old]))
+
+
+@breaker("SECURITY-05", "the login of this visit left no trace, that of three days ago did")
 def no_trace(world: World) -> None:
-    for fact in ("access_uses", "journal_admin"):
-        lines = [line for line in world.body("app1", fact).splitlines(keepends=True) if "for verify " not in line]
-        world.set("app1", fact, "".join(lines))
+    days_ago(world, "app1", "for verify ")
 
 
-@breaker("SECURITY-05", "sudo no longer logs", also={"SECURITY-01": "a grant without a line was not used"})
+@breaker("SECURITY-05", "sudo has not logged for three days")
 def sudo_silent(world: World) -> None:
-    for fact in ("access_uses", "journal_admin"):
-        lines = world.body("app1", fact).splitlines(keepends=True)
-        world.set("app1", fact, "".join(line for line in lines if not re.search(r"sudo\[\d+\]:\s+verify", line)))
+    days_ago(world, "app1", r"sudo\[\d+\]:\s+verify")
+
+
+def other_lines(world: World) -> None:
+    """Let another program of app1 send its lines to the log host."""
+    stamp = f"{datetime.fromtimestamp(NOW - 10, UTC):%Y-%m-%dT%H:%M:%S.000000+00:00}"
+    lines = f"==> /var/log/remote/app1/cron.log <==\n{stamp} app1 CRON[51]: (root) CMD (true)\n"
+    world.set("mon1", "central_logs", f"{world.body('mon1', 'central_logs')}\n{lines}")
 
 
 @breaker(
     "SECURITY-05.shipped",
-    "the log host has nothing of the last hours",
-    also=ARRIVAL,
+    "the log host has nothing of the last hours of a host's administration, but other lines",
+    also="MONITORING-03",
 )
 def not_shipped(world: World) -> None:
     stamp_ = f"{datetime.fromtimestamp(NOW - 3 * HOUR, UTC):%Y-%m-%dT%H:%M:%S.000000+00:00}"
     parts = re.split(r"(?m)^(?===> )", world.body("mon1", "central_logs"))
     parts = [re.sub(r"(?m)^\d{4}-\S+", stamp_, part) if "/app1/" in part else part for part in parts]
+    world.set("mon1", "central_logs", "".join(parts))
+    other_lines(world)
+
+
+@breaker("SECURITY-05.shipped", "what sudo logs on a host does not arrive, but what sshd logs does")
+def sudo_not_shipped(world: World) -> None:
+    parts = re.split(r"(?m)^(?===> )", world.body("mon1", "central_logs"))
+    world.set("mon1", "central_logs", "".join(part for part in parts if "/app1/sudo.log" not in part))
+
+
+@breaker("SECURITY-05.shipped", "what sudo logs on a host stopped to arrive three hours ago, but what sshd logs does")
+def sudo_late(world: World) -> None:
+    stamp_ = f"{datetime.fromtimestamp(NOW - 3 * HOUR, UTC):%Y-%m-%dT%H:%M:%S.000000+00:00}"
+    parts = re.split(r"(?m)^(?===> )", world.body("mon1", "central_logs"))
+    parts = [re.sub(r"(?m)^\d{4}-\S+", stamp_, part) if "/app1/sudo.log" in part else part for part in parts]
     world.set("mon1", "central_logs", "".join(parts))
 
 
@@ -170,7 +213,12 @@ def sent_nowhere(world: World) -> None:
     world.set("app1", "log_forwarding", '/etc/rsyslog.conf:module(load="imuxsock")\n')
 
 
-@breaker("SECURITY-05.shipped", "the log host does not know the host", also=ARRIVAL)
+@breaker(
+    "SECURITY-05.shipped",
+    "the log host knows nothing of a host's administration, but other lines",
+    also="MONITORING-03",
+)
 def unknown_to_the_log_host(world: World) -> None:
     parts = re.split(r"(?m)^(?===> )", world.body("mon1", "central_logs"))
     world.set("mon1", "central_logs", "".join(part for part in parts if "/app1/" not in part))
+    other_lines(world)

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from _world import DAY, HOUR, World, breaker
-from golden_drills import DRILL, change_pack
+from golden_drills import DRILL
 from golden_records import alter, at, drop
 
 BACKUP_PAGE = "runbooks/backup.md"
@@ -37,10 +38,7 @@ def declared_page_is_missing(world: World) -> None:
 @breaker(
     "TEAM-01",
     "no procedure is declared at all",
-    also={
-        "TEAM-01.commands": "there are no pages to read commands in",
-        "TEAM-03": "no procedure is marked as critical",
-    },
+    also="TEAM-01.commands TEAM-03",
 )
 def no_procedures(world: World) -> None:
     del world.variables["verify_procedures"]
@@ -89,22 +87,51 @@ def one_person_failed(world: World) -> None:
     alter(world, "skills", "SK-restore-2", result="failed")
 
 
-@breaker(
-    "TEAM-03",
-    "only a stand-in has led the drill, and one person beside",
-    also={
-        "DR-11": "the lead did not sign what was written",
-        **dict.fromkeys(("DR-02", "DR-03", "DR-08"), "the lead did not sign"),
-    },
-)
-def stand_in_leads(world: World) -> None:
-    def change(pack: dict[str, Any]) -> None:
-        for person in pack["record"]["people"]:
-            if person["role"] == "drill lead":
-                person["stand_in"] = True
+def unsigned(world: World, record: str, **keys: Any) -> None:
+    """Let nobody have signed a record of skills."""
+    alter(world, "skills", record, **keys)
 
-    change_pack(world, DRILL, change)
-    drop(world, "skills", unless=lambda row: row["id"] != "SK-dr_drill-2")
+    def change(body: Any) -> None:
+        (row,) = [one for one in body["records"] if one["record"]["id"] == record]
+        row.update({"class": "declared", "signed_by": ""})
+
+    world.change("records", "skills", change)
+
+
+@breaker("TEAM-03", "that a second person restored stands in a record that nobody signed")
+def nobody_vouches(world: World) -> None:
+    unsigned(world, "SK-restore-1")
+
+
+@breaker("TEAM-03", "a record that nobody signed names a drill that the person did not sign either")
+def not_among_those_who_drilled(world: World) -> None:
+    unsigned(world, "SK-restore-1", run=DRILL)
+
+
+def older_drill(world: World, **keys: Any) -> None:
+    """Put a drill on a copy before the newest one, led by somebody else, and leave no record of skills."""
+
+    def change(body: Any) -> None:
+        (newest,) = [pack for pack in body["packs"] if pack["name"] == DRILL]
+        older = copy.deepcopy({**newest, "name": "20261119T090000Z-site_lost_repository"})
+        older["record"]["ended"] = older["record"]["ended"].replace("2026-11-20", "2026-11-19")
+        older["record"]["mode"] = "copy"
+        for person in older["signed"]:
+            person.update(name="somebody", **keys)
+        body["packs"].append(older)
+
+    world.change("runs", "packs", change)
+    drop(world, "skills", unless=lambda row: row["procedure"] != "dr_drill")
+
+
+@breaker("TEAM-03", "one person alone has led drills, and a stand-in an older one")
+def stand_in_leads(world: World) -> None:
+    older_drill(world, stand_in=True)
+
+
+@breaker("TEAM-03", "the signature of the one who led an older drill does not hold")
+def leader_did_not_sign(world: World) -> None:
+    older_drill(world, fault="There is no signature at people/notify.json.signed.sig.")
 
 
 @breaker("TEAM-04", "one request in ten waits for a day")

@@ -11,4 +11,4 @@ import _breaker_table
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print and keep one line a breaker."""
-    _breaker_table.conclude(terminalreporter)
+    _breaker_table.conclude(terminalreporter, _breaker_table.all_payloads)

@@ -80,7 +80,14 @@ def _proof(kind: str, name: str, asset: str, label: str, ended: float, checks: l
         "id": name,
         "environment": "golden",
         "asset": asset,
-        "backup": {"label": label, "type": "incr", "source": "repo1"},
+        "backup": {
+            **{"label": label, "type": "incr", "source": "repo1", "age_s": 1800.0},
+            **{
+                "digest": hashlib.sha256(label.encode()).hexdigest(),
+                "size_bytes": 81095537,
+                "repo_size_bytes": 3794080,
+            },
+        },
         "checks": [
             {"name": one, "expected": "no finding", "observed": "no finding", "result": "verified"} for one in checks
         ],
@@ -89,7 +96,12 @@ def _proof(kind: str, name: str, asset: str, label: str, ended: float, checks: l
         "started": at(NOW - ended + 12 * MINUTE),
         "ended": at(NOW - ended),
         "phases": [
-            {"name": kind, "seconds": 540.0},
+            {
+                "name": kind,
+                "started": at(NOW - ended + 12 * MINUTE),
+                "ended": at(NOW - ended + 3 * MINUTE),
+                "seconds": 540.0,
+            },
             {"name": "audit", "started": at(NOW - ended + 3 * MINUTE), "ended": at(NOW - ended), "seconds": 180.0},
         ],
     }

@@ -79,6 +79,8 @@ def deployments(world: World) -> None:
         if ago < 45 * DAY:
             changes.append(_change(number, ago, seconds))
     add(world, "deployment", *done, subject=MACHINES)
+    logs = {f"{one['log']}/deploy.log": 48_112 for one in done}
+    world.set(MACHINES, "logs", {"folder": "/srv/ops/logs", "files": logs})
     add(world, "change", *changes)
 
 

@@ -38,6 +38,7 @@ def drill() -> dict[str, Any]:
     """Return the record of the drill: the example of the report's tests, signed by people of this world."""
     record = copy.deepcopy(_example())
     record |= {"id": DRILL, "environment": "golden", "stand_in": False}
+    record["header"] |= {"lost_hosts": ["lb1", "app1", "db1"]}
     record["versions"]["git_commit"] = BEFORE
     for person in (*record["people"], *record["sign_off"]):
         person |= {"stand_in": False, "name": "platform A" if person["role"] == "drill lead" else "operations lead"}
@@ -79,11 +80,17 @@ def failback() -> dict[str, Any]:
 
 @golden
 def packs(world: World) -> None:
-    """Three packs whose seals hold."""
+    """Three packs whose seals hold, and each signature in them."""
     rows = [
-        {"name": one["id"], "intact": True, "faults": [], "record": one} for one in (activation(), failback(), drill())
+        {"name": one["id"], "intact": True, "faults": [], "record": one, "signed": signed(one)}
+        for one in (activation(), failback(), drill())
     ]
     world.set("runs", "packs", {"packs": rows})
+
+
+def signed(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what the signatures of a pack vouch for, where each of them holds."""
+    return [{**person, "fault": None} for person in record["people"]]
 
 
 def change_pack(world: World, name: str, how: Callable[[dict[str, Any]], None]) -> None:
@@ -95,6 +102,31 @@ def change_pack(world: World, name: str, how: Callable[[dict[str, Any]], None]) 
         how(found[0])
 
     world.change("runs", "packs", change)
+
+
+def add_copy(world: World) -> None:
+    """Add a drill of a copy, a day after the live one: it passed and measured no loss."""
+    record = drill() | {
+        "id": "20261121T090000Z-copy",
+        "mode": "copy",
+        "started": at(4 * DAY),
+        "ended": at(4 * DAY - HOUR),
+    }
+    record["achieved"] = {"rto_s": 41.0, "rpo_s": None, "lost_rows": None, "in_doubt_rows": None, "backup_age_s": 60.0}
+    row = {"name": record["id"], "intact": True, "faults": [], "record": record, "signed": signed(record)}
+    world.change("runs", "packs", lambda body: body["packs"].append(row))
+
+
+def change_signatures(world: World, pack: str, which: Callable[[dict[str, Any]], bool], **keys: Any) -> None:
+    """Change keys of some signatures of a pack, in its record and in what they vouch for."""
+
+    def change(found: dict[str, Any]) -> None:
+        rows = [row for row in (*found["record"]["people"], *found["signed"]) if which(row)]
+        assert rows, "there is no such signature"
+        for row in rows:
+            row.update(keys)
+
+    change_pack(world, pack, change)
 
 
 def change_step(world: World, pack: str, step: str, **keys: Any) -> None:

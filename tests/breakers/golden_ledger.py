@@ -15,4 +15,5 @@ def ledger(world: World) -> None:
     """A sample of each figure for each day but today, whose sample a run brings itself."""
     points = [[at(back * DAY), 1.0, "met"] for back in range(90, 0, -1)]
     figures = {name: {"unit": "ratio", "points": points} for name in names(world.estate())}
+    world.set("ledger", "whole_run", {"at": at(DAY)})
     world.set("ledger", "figures", {"first": points[0][0], "figures": figures})

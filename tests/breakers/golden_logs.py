@@ -12,10 +12,20 @@ STORE = "/var/log/remote"
 
 
 def newest(host: str, ago: float) -> str:
-    """Return what ``tail -v`` prints of the log of sshd of a host whose newest line is so many seconds old."""
+    """Return what ``tail -v`` prints of a host's logs of sshd and sudo, whose newest lines are so many seconds old."""
     stamp = _utc.iso_ms(_utc.from_epoch(NOW - ago)).replace("Z", "000+00:00")
     said = "Accepted publickey for verify from 192.0.2.9 port 50122 ssh2: ED25519 SHA256:9pB"
-    return f"==> {STORE}/{host}/sshd.log <==\n{stamp} {host} sshd[4711]: {said}\n"
+    became = "verify : PWD=/var/lib/verify ; USER=root ; COMMAND=/usr/sbin/sshd -T"
+    return (
+        f"==> {STORE}/{host}/sshd.log <==\n{stamp} {host} sshd[4711]: {said}\n\n"
+        f"==> {STORE}/{host}/sudo.log <==\n{stamp} {host} sudo[4712]:   {became}\n"
+    )
+
+
+def arrives(world: World, host: str, program: str, line: str) -> None:
+    """Let a line that a program of a host logged be the newest of its file on the host that receives it."""
+    shown = world.body("mon1", "central_logs")
+    world.set("mon1", "central_logs", f"{shown}\n==> {STORE}/{host}/{program}.log <==\n{line}\n")
 
 
 @golden

@@ -11,13 +11,15 @@ from golden_delivery import FAILED, FIRST_S, RUNS, STEP
 from golden_prometheus import TARGETS, USE
 from golden_records import MACHINES, add, at
 from golden_repositories import RUNBOOKS
+from golden_work import IMAGE_DIGEST
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _utc
 
 BRIEF_AGO = 20 * MINUTE
 BRIEF = "BRIEF-2026-11-25"
 PROBES, FILESYSTEM = 4, 0.44
-ORCHESTRATOR_IMAGE = "registry.example.org/batch@sha256:" + "5e" * 32
+SUPPLIER = "a line of the hosting provider"
+ORCHESTRATOR_IMAGE = f"registry.example.org/batch@{IMAGE_DIGEST}"
 
 
 def mean(place: int) -> float:
@@ -35,10 +37,11 @@ def brief(world: World) -> None:
         "memory_used_ratio": round(mean(1), 4),
         "filesystem_used_ratio": FILESYSTEM,
     }
-    listed = {"deployments": ["CHG-0", "CHG-P0"], "windows": ["WIN-1", "WIN-2"], "incidents": [], "blocked": ["BL-4"]}
+    listed: dict[str, Any] = {"waits": [{"id": "BL-4", "depends_on": SUPPLIER, "since": at(6 * DAY)}]}
+    listed |= {"deployments": ["CHG-0", "CHG-P0"], "windows": ["WIN-1", "WIN-2"], "incidents": [], "blocked": ["BL-4"]}
     about = {"kind": "standup", "day": "2026-11-25", "produced": at(BRIEF_AGO), "figures": figures, **listed}
     add(world, "brief", {"id": BRIEF, "at": at(BRIEF_AGO), **about}, subject=MACHINES)
-    waits = {"blocked_since": at(6 * DAY), "depends_on": "a line of the hosting provider", "owner": "platform A"}
+    waits = {"blocked_since": at(6 * DAY), "depends_on": SUPPLIER, "owner": "platform A"}
     add(world, "blocked_item", {"id": "BL-4", "at": at(6 * DAY), "title": "A second line to site B", **waits})
     free = {"blocked_since": at(40 * DAY), "released": at(33 * DAY), "depends_on": "finance", "owner": "platform B"}
     add(world, "blocked_item", {"id": "BL-3", "at": at(40 * DAY), "title": "A larger disk", **free})
@@ -54,7 +57,7 @@ def team(world: World) -> None:
     for procedure in ("dr_drill", "restore"):
         for number, (person, ago) in enumerate((("platform B", 70 * DAY), ("database A", 30 * DAY)), start=1):
             done = {"procedure": procedure, "person": person, "performed": at(ago), "result": "done"}
-            add(world, "skills", {"id": f"SK-{procedure}-{number}", "at": at(ago), **done})
+            add(world, "skills", {"id": f"SK-{procedure}-{number}", "at": at(ago), **done}, signed_by=person)
     for number in range(1, 13):
         ago = number * 2.3 * DAY
         asked = {"title": f"Request {number}", "requester": "team web", "opened": at(ago)}
@@ -132,7 +135,8 @@ def platforms(world: World) -> None:
     )
     for name in ("infrastructure", "documentation"):
         rules = {"repository": name, "branch": "main", "protected": True, "required_approvals": 1, "force_push": False}
-        add(world, "repository_rules", {"id": f"RULES-{name}", "at": at(9 * MINUTE), "by": "code host", **rules})
+        about = {"id": f"RULES-{name}", "at": at(9 * MINUTE), "by": "code host", "bypass": []}
+        add(world, "repository_rules", {**about, **rules})
 
 
 @golden

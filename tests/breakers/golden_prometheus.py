@@ -245,6 +245,8 @@ def hosts(world: World) -> None:
     put("filesystem_inodes_used_ratio", [(one, 0.07) for one in places])
     put("filesystem_used_ratio_in_30d", [(one, 0.52) for one in places])
     put("history_s", [({"host": name}, 30 * DAY - 1800) for name in USE])
+    week = [({"host": name}, [(GRID // HOUR * HOUR - 7 * DAY, GRID // HOUR * HOUR)]) for name in USE]
+    world.set("prometheus", "query:host_seen_hourly", {**runs(week, 7, "1"), "step": 3600})
     links = [{"host": name, "device": "eth0"} for name in USE]
     put("network_error_ratio", [(one, 0.00002) for one in links])
     put("network_used_ratio", [(one, 0.11) for one in links if one["host"] != "repo1"])

@@ -57,7 +57,11 @@ FILES = {
         *(f"playbooks/{name}.yml" for name in RUNBOOKS.values()),
         *(f"roles/{role}/{part}" for role in ("base", "app") for part in ("README.md", "tasks/main.yml")),
         *(f"roles/{role}/meta/argument_specs.yml" for role in ("base", "app")),
+        "plugins/modules/pool.py",
+        "cloud/README.md",
+        "cloud/first_boot.yml.j2",
         "terraform/main/main.tf",
+        "terraform/main/README.md",
         "terraform/modules/network/main.tf",
         "terraform/modules/network/README.md",
     ],
@@ -110,6 +114,8 @@ def repositories(world: World) -> None:
         world.set(subject, "documents", {"commit": head, "documents": _pages(name)})
         code = {"terraform/main/main.tf": MAIN_TF, "terraform/modules/network/main.tf": NETWORK_TF}
         world.set(subject, "terraform", {"commit": head, "files": code if name == "infrastructure" else {}})
+        documented = {"plugins/modules/pool.py": True} if name == "infrastructure" else {}
+        world.set(subject, "module_docs", {"commit": head, "files": documented})
         counted = 12 if name == "infrastructure" else 0
         world.set(subject, "copies", {"commit": head, "files": counted, "least_lines": 12, "copies": []})
 

@@ -15,6 +15,7 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import pars
 MONTH_START, MONTH_END = "2026-11-01T00:00:00.000Z", "2026-12-01T00:00:00.000Z"
 BUDGET = 1200.0
 IMAGE = "registry.example.org/batch:4.2"
+IMAGE_DIGEST = "sha256:" + "5e" * 32
 POOLS = {"application": ("app1",), "database": ("db1", "db2")}
 MENDED = {"id": "CVE-2026-40912", "severity": "critical", "package": "libssl3", "fixed_version": "3.0.17-1~deb12u3"}
 """A critical finding that db1 had for some hours, a month ago."""
@@ -43,7 +44,7 @@ def _scan(kind: str, name: str, ago: float, *, shows: bool) -> dict[str, Any]:
         "at": at(ago),
         "by": "trivy",
         "scanner": {"name": "trivy", "version": "0.67.0", "database_built": at(ago + 4 * HOUR)},
-        "target": {"kind": kind, "name": name},
+        "target": {"kind": kind, "name": name, "digest": IMAGE_DIGEST if kind == "image" else None},
         "scanned": at(ago),
         "packages": 412,
         "findings": found,
@@ -76,7 +77,7 @@ def costs(world: World) -> None:
     used = {"attached": True, "last_used": at(HOUR), "currency": "EUR"}
     resources = [
         {"id": "vm-17", "kind": "instance", "monthly_cost": 960.0, **used},
-        {"id": "vol-3", "kind": "volume", "monthly_cost": 240.0, **used},
+        {"id": "vol-3", "kind": "volume", "monthly_cost": 240.0, "encrypted": True, **used},
     ]
     row = {"id": "RES-1", "at": at(3 * HOUR), "by": "provider", "source": "provider", "resources": resources}
     add(world, "resource_inventory", row)
@@ -114,7 +115,8 @@ def drift(world: World) -> None:
     for back in range(7, -1, -1):
         ago = back * DAY + 3 * HOUR
         about = {"tool": "ansible check mode", "target": "estate", "checked": at(ago), "valid": True, "resources": 318}
-        add(world, "drift_check", {"id": f"DRIFT-{back}", "at": at(ago), **about, "drifted": []}, subject=MACHINES)
+        row = {"id": f"DRIFT-{back}", "at": at(ago), **about, "repositories": ["infrastructure"], "drifted": []}
+        add(world, "drift_check", row, subject=MACHINES)
 
 
 @golden

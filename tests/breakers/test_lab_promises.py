@@ -91,6 +91,16 @@ def noted(*arguments: Any) -> SimpleNamespace:
     return SimpleNamespace(when="call", user_properties=kept)
 
 
+def test_a_run_of_some_breakers_leaves_the_table_as_it_is(tmp_path: Path) -> None:
+    table = _breaker_table.keep([Row("A-01", "a", "payload", "nothing"), Row("A-01", "b", "lab", "nothing")], tmp_path)
+    before = table.read_bytes()
+    part = _breaker_table.keep([Row("A-01", "a", "payload", "B-02")], tmp_path, whole=False)
+    assert part != table
+    assert (part.read_text(encoding="utf-8").count("A-01"), table.read_bytes()) == (1, before)
+    every = [Row(one.control, one.fault, "payload", "nothing") for one in _world.breakers()]
+    assert [_breaker_table.all_payloads(rows) for rows in (every, every[1:], [])] == [True, False, False]
+
+
 def test_the_table_holds_what_both_places_noted(tmp_path: Path) -> None:
     reports = [noted("B-01", "a fault", "payload", ["Z-09", "C-01"]), noted("A-01", "x", "lab", [])]
     assert _breaker_table.rows_of(reports) == [

@@ -8,7 +8,9 @@ import re
 from typing import Any
 
 import _world
+import pytest
 from _world import DAY, MINUTE
+from golden_drills import DRILL, add_copy
 from golden_records import MACHINES, add, at, drop
 
 from verify.engine.judge import ControlResult
@@ -32,6 +34,25 @@ def test_a_deployment_that_began_a_moment_ago_is_named_and_decides_nothing() -> 
     assert not [one for one in result_of(world, "DELIVER-04").rows if "DEP-X" in one.says]
 
 
+@pytest.mark.parametrize("incidents", [True, False])
+def test_what_the_wanted_figures_amount_to_stands_in_the_row(incidents: bool) -> None:
+    """720 hours and 2 hours are less than the 99.9 % that are wanted as well; both figures are shown, also if green."""
+    world = _world.fresh()
+
+    def of_nothing(body: Any) -> None:
+        for one in body["records"]:
+            one["record"]["services"] = []
+
+    if not incidents:
+        world.change("records", "incident", of_nothing)
+    rows = result_of(world, "OPEX-01.consistency").rows
+    assert {row.status for row in rows} == {"pass" if incidents else "not_applicable"}
+    for row in rows:
+        assert "amount to 99.72" in row.says and "99.900 % needs a recovery within" in row.says
+        if incidents:
+            assert (round(row.observed["wanted_times"], 4), row.expected["availability"]) == (0.9972, 0.999)
+
+
 def test_a_certificate_that_is_good_for_its_clients_is_green() -> None:
     world = _world.fresh()
     (row,) = [one for one in world.variables["verify_ports"] if one["port"] == 443]
@@ -39,6 +60,15 @@ def test_a_certificate_that_is_good_for_its_clients_is_green() -> None:
     text = world.body("lb1", "tls_443")
     world.set("lb1", "tls_443", re.sub(r"Verify return code: .*", "Verify return code: 0 (ok)", text))
     assert result_of(world, "SECURITY-02.protocols").status == "pass"
+
+
+def test_a_copy_after_a_live_drill_leaves_the_loss_to_that_drill() -> None:
+    world = _world.fresh()
+    add_copy(world)
+    found = result_of(world, "INFRA-05")
+    assert found.status == "pass"
+    (told,) = [row.says for row in found.rows if "loss of data" in row.says]
+    assert DRILL in told
 
 
 def test_a_way_into_sshd_that_is_declared_is_green() -> None:
@@ -82,3 +112,17 @@ def test_backups_that_are_checked_less_often_than_taken_are_declared() -> None:
     assert result_of(world, "MORNING-03").status == "fail"
     asset["check_every_s"] = 90000
     assert result_of(world, "MORNING-03").status == "pass"
+
+
+def test_a_figure_that_had_nothing_to_measure_is_named_and_decides_nothing() -> None:
+    world = _world.fresh()
+
+    def change(body: Any) -> None:
+        points = body["figures"]["mttr_s"]["points"]
+        body["figures"]["mttr_s"]["points"] = [[at, None, "nothing"] for at, _value, _verdict in points]
+
+    world.change("ledger", "figures", change)
+    assert result_of(world, "MONITORING-04").status == "pass"
+    (told,) = result_of(world, "EOD-01").rows
+    assert told.status == "pass"
+    assert "mttr_s had nothing to measure on" in told.says

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINK = re.compile(r"\]\(([^)#:]+)\)")
 NAMED = re.compile(r"`((?:playbooks|roles|plugins|scripts|tests|lab|docs|verify)/[A-Za-z0-9_./-]+)`")
+ROOM = re.compile(r"`([a-z_./-]+)`")
 PIN = re.compile(r"^([A-Za-z0-9_.-]+)==\S+$", re.MULTILINE)
 
 
@@ -35,6 +36,20 @@ def test_named_files_exist(page: Path) -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+def test_the_developer_knows_every_room(source_files: list[Path]) -> None:
+    """What the source holds is named where the page says what lives where, and what its table names is there."""
+    page = (ROOT / "docs" / "developer.md").read_text(encoding="utf-8")
+    told = page.partition("## Where things are\n")[2].partition("\n## ")[0]
+    listed = [name for row in re.findall(r"^\| (`.*?) \|", told, re.MULTILINE) for name in ROOM.findall(row)]
+    assert len(listed) > 10
+    assert [name for name in listed if not (ROOT / name).exists()] == []
+    rooms = {"/".join(path.relative_to(ROOT).parent.parts[:2]) for path in source_files if path.parent != ROOT}
+    rooms = {room if room.startswith(("plugins/", "tests/")) else room.partition("/")[0] for room in rooms}
+    # The one environment that the source holds is the example.
+    rooms = {"inventories/example" if room == "inventories" else room for room in rooms if not room.startswith(".")}
+    assert sorted(rooms - {"plugins", "tests", *(name.rstrip("/") for name in ROOM.findall(told))}) == []
+
+
 def test_every_dependency_has_its_reason() -> None:
     requirements = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     lines = [line for line in requirements.splitlines() if line.strip() and not line.startswith("#")]
@@ -45,7 +60,7 @@ def test_every_dependency_has_its_reason() -> None:
 
 def test_every_package_of_the_system_has_its_reason() -> None:
     script = (ROOT / "scripts" / "bootstrap.sh").read_text(encoding="utf-8")
-    packages = " ".join(re.findall(r"^(?:tools|lab)_packages=\(([^)]*)\)", script, re.MULTILINE)).split()
+    packages = " ".join(re.findall(r"^(?:tools|lab|browser)_packages=\(([^)]*)\)", script, re.MULTILINE)).split()
     assert len(packages) > 5
     reasons = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
     assert [name for name in packages if f"`{name}`" not in reasons and name != "python3"] == []
@@ -73,3 +88,10 @@ def test_the_tables_of_the_roles_are_up_to_date() -> None:
     command = [sys.executable, str(ROOT / "scripts" / "role_readmes.py"), "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/operator.md"])
+def test_a_newcomer_enters_the_environment_before_its_commands(name: str) -> None:
+    page = (ROOT / name).read_text(encoding="utf-8")
+    bare = re.search(r"^(?:pytest|ansible-\w+) ", page, re.MULTILINE)
+    assert bare and ". .venv/bin/activate" in page[: bare.start()]

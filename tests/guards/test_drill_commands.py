@@ -47,16 +47,22 @@ def written(value: Any, known: Mapping[str, Any]) -> Any:
     return written(known[name[1]], known) if name and name[1] in known else value
 
 
-def work_of(tasks: list[dict[str, Any]], known: Mapping[str, Any]) -> Iterator[Work]:
-    """Yield all that a list of tasks can run, in blocks and in the files that it includes too."""
+def work_of(
+    tasks: list[dict[str, Any]], known: Mapping[str, Any], inside: frozenset[str] = frozenset()
+) -> Iterator[Work]:
+    """Yield all that a list of tasks can run, in blocks and in the files that it includes too.
+
+    A file that includes itself, to do the same with what is left, is read once.
+    """
     for task in tasks:
         here = {**known, **task.get("vars", {})}
         for room in ("block", "rescue", "always"):
-            yield from work_of(task.get(room, []), here)
+            yield from work_of(task.get(room, []), here, inside)
         for module in set(task) - KEYWORDS:
             args = written(task[module], here)
             if module == "ansible.builtin.include_tasks":
-                yield from work_of(load(TASKS / args) if "{{" not in args else [], here)
+                if "{{" not in args and args not in inside:
+                    yield from work_of(load(TASKS / args), here, inside | {args})
                 continue
             host = written(task.get("delegate_to", "localhost"), here)
             yield Work(module, written(task.get("loop"), here) if host == "{{ item }}" else host, args)
@@ -78,6 +84,15 @@ def test_every_step_has_commands() -> None:
     }
     assert sorted(COMMANDS) == STEPS == sorted(planned)
     assert [step for step, rows in COMMANDS.items() if not rows] == []
+
+
+def test_a_drill_has_a_step_for_every_item_of_its_section() -> None:
+    """Each of the twelve, no other, and each with what the record says of it."""
+    steps = load(VARS / "main.yml")["__dr_steps"]
+    catalogue = load(VARS.parents[2] / "verify" / "catalogue" / "dr.yml")
+    assert {row["item"] for row in steps} == {f"DR-{number:02d}" for number in range(1, 13)}
+    assert {row["item"] for row in steps} == {row["id"] for row in catalogue}
+    assert [row["id"] for row in steps if not row["actor"] or row["deadline_s"] <= 0] == []
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -107,6 +122,27 @@ def same(named: Mapping[str, Any], args: Any) -> bool:
 def _bare(value: Any) -> Any:
     """Leave out what a command says where there is nothing: the record is written before the task can refuse."""
     return value.replace(" | default('')", "") if isinstance(value, str) else value
+
+
+def _tasks(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for task in rows:
+        yield task
+        for room in ("block", "rescue", "always"):
+            yield from _tasks(task.get(room, []))
+
+
+@pytest.mark.parametrize("path", sorted(TASKS.rglob("*.yml")), ids=lambda path: str(path.relative_to(TASKS)))
+def test_what_a_host_answered_is_kept(path: Path) -> None:
+    """Ansible rescues no lost host: the plan stops at one because the answer of every task is looked at."""
+    away = [task for task in _tasks(load(path)) if task.get("delegate_to", "localhost") != "localhost"]
+    assert [task["name"] for task in away if not str(task.get("register", "")).startswith("__dr_")] == []
+
+
+def test_who_goes_on_without_a_host_says_so() -> None:
+    """What a task takes upon itself to judge would fail the task after it, were it not among the reckoned."""
+    alone = [task for path in TASKS.rglob("*.yml") for task in _tasks(load(path)) if "ignore_unreachable" in task]
+    kept = {task["register"] for task in alone if "block" not in task}
+    assert sorted(kept - set(load(VARS / "main.yml")["__dr_reckoned"])) == []
 
 
 def test_no_command_carries_a_secret() -> None:

@@ -15,6 +15,17 @@ ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
 TASK_FILES = sorted(path for role in ROLES for room in ("tasks", "handlers") for path in (role / room).rglob("*.yml"))
 MOST_LINES = 200
+# A scenario of molecule has the hosts of one role. What leads through several, or only serves what does, is proved
+# elsewhere: on the lab, or played on hosts that answer from a file.
+WITHOUT_SCENARIO = {
+    "backup": "tests/integration/test_restore.py",
+    "dr": "tests/integration/test_drill_scenarios.py",
+    "integrity": "tests/integration/test_restore.py",
+    "procedure": "tests/unit/roles/test_procedures.py",
+    "record": "tests/unit/records/test_record_playbook.py",
+    "restore": "tests/integration/test_restore.py",
+    "restore_test": "tests/integration/test_restore.py",
+}
 README_SECTIONS = ("variables", "example", "prov|verif")
 
 
@@ -55,6 +66,14 @@ def file_name(path: Path) -> str:
 def test_a_role_is_complete(role: Path) -> None:
     wanted = ("README.md", "meta/main.yml", "meta/argument_specs.yml", "defaults/main.yml", "tasks/main.yml")
     assert [name for name in wanted if not (role / name).is_file()] == []
+
+
+def test_a_role_has_a_scenario_or_its_reason_to_have_none() -> None:
+    scenarios = {path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml")}
+    roles = {role.name for role in ROLES}
+    assert sorted(roles - scenarios - set(WITHOUT_SCENARIO)) == [], "neither a scenario nor a place where it is proved"
+    assert sorted(set(WITHOUT_SCENARIO) & scenarios) == sorted(scenarios - roles) == []
+    assert [path for path in WITHOUT_SCENARIO.values() if not (ROOT / path).is_file()] == []
 
 
 @pytest.mark.parametrize("role", ROLES, ids=role_name)

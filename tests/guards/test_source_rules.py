@@ -18,6 +18,7 @@ ONE_MACHINE = re.compile(r"(?<![\w.$}/-])/(?:" + "|".join(("work", "farm", "ro" 
 UNFINISHED = re.compile(r"\b(?:" + "|".join(("TO" + "DO", "FIX" + "ME", "X" + "XX")) + r")\b")
 SOFT_TEST = re.compile("assert " + r"True\b|pytest\.sk" + r"ip\(|mark\.sk" + r"ip\b")
 BARE_NOQA = re.compile(r"#\s*no" + r"qa(?!:\s*[A-Z]+\d+)")
+SERVER = re.compile(r"\b_postgresql\.(?:server|programs)\(")
 HEADER = "GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)"
 FUTURE = "from __future__ import annotations"
 MOST_LINES, MOST_LINES_OF_A_TEST = 350, 450
@@ -71,6 +72,41 @@ def test_the_patterns_find_what_they_are_for() -> None:
 def test_no_test_is_unable_to_fail(source_files: list[Path]) -> None:
     tests = [path for path in python_files(source_files) if "tests" in path.parts and path != HERE]
     assert offences(tests, SOFT_TEST) == []
+
+
+def starts_a_server(text: str) -> list[str]:
+    """Return the tests of a file that start a PostgreSQL server, by a fixture too, and are not marked slow."""
+    body = ast.parse(text).body
+    if any(isinstance(node, ast.Assign) and ast.unparse(node) == "pytestmark = pytest.mark.slow" for node in body):
+        return []
+    functions = [node for node in body if isinstance(node, ast.FunctionDef)]
+    using = {node.name for node in functions if SERVER.search(ast.unparse(node))}
+    while more := {node.name for node in functions if using & _asks_for(node)} - using:
+        using |= more
+    slow = {node.name for node in functions if "pytest.mark.slow" in map(ast.unparse, node.decorator_list)}
+    return sorted(name for name in using - slow if name.startswith("test_"))
+
+
+def _asks_for(function: ast.FunctionDef) -> set[str]:
+    """Return the fixtures that a function takes, and the functions that it calls."""
+    return {argument.arg for argument in function.args.args} | {
+        node.func.id for node in ast.walk(function) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+
+
+def test_the_quick_tier_starts_no_database_server(source_files: list[Path]) -> None:
+    """It runs without root, and PostgreSQL's programs come with what root installs."""
+    tests = [path for path in python_files(source_files) if path.is_relative_to(ROOT / "tests" / "unit")]
+    found = {str(path.relative_to(ROOT)): starts_a_server(path.read_text(encoding="utf-8")) for path in tests}
+    assert {name: names for name, names in found.items() if names} == {}
+
+
+def test_a_server_is_found_behind_fixtures_and_helpers() -> None:
+    fixtures = "def server():\n    with _postgresql.server() as url: yield url\ndef base(server): return server\n"
+    assert starts_a_server(fixtures + "def test_a(base): ...\ndef test_b(tmp_path): ...") == ["test_a"]
+    assert starts_a_server(fixtures + "def test_c(): server()") == ["test_c"]
+    assert starts_a_server(fixtures + "@pytest.mark.slow\ndef test_a(base): ...") == []
+    assert starts_a_server("pytestmark = pytest.mark.slow\n" + fixtures + "def test_a(base): ...") == []
 
 
 def test_every_noqa_names_its_rule(source_files: list[Path]) -> None:

@@ -4,20 +4,21 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import _killing
-from _lab import INVENTORY, PREFIX, ROOT, run_on
+import _watching
+from _lab import INVENTORY, PREFIX, ROOT, psql
 
 ENVIRONMENT = "lab"
 DATABASES = ("db1", "db2")
@@ -33,21 +34,42 @@ LOOP_S = "20"
 Killer = Callable[[subprocess.Popen[bytes]], None]
 
 
-def command(*extra: str, playbook: str = "dr-drill.yml") -> list[str]:
-    """Return the command of the operator's page, with quicker watching."""
+def command(*extra: str, cwd: Path, playbook: str = "dr-drill.yml") -> list[str]:
+    """Return the command of the operator's page, with quicker watching; reports and records go below ``cwd``."""
     return [
         str(Path(sys.executable).parent / "ansible-playbook"),
-        *("-i", str(INVENTORY), playbook, "-e", "dr_watch_seconds=2"),
+        *("-i", str(inventory_in(cwd)), playbook, "-e", "dr_watch_seconds=2"),
         *extra,
     ]
 
 
-def run(*extra: str, cwd: Path, playbook: str = "dr-drill.yml") -> subprocess.CompletedProcess[str]:
-    """Run a playbook to its end; reports and records go below ``cwd``."""
-    environment = dict(os.environ, PWD=str(cwd), ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_NOCOLOR="1")
+def inventory_in(cwd: Path) -> Path:
+    """Return the lab's inventory as a copy below ``cwd``: what is left of a drill lies beside its inventory."""
+    copied = cwd / "inventories" / INVENTORY.parent.name
+    if not copied.exists():
+        shutil.copytree(INVENTORY.parent, copied)
+    return copied / INVENTORY.name
+
+
+def ad_hoc(host: str, *words: str, cwd: Path) -> None:
+    """Run a single module on a host, as an operator would with ``ansible``; it has to succeed."""
+    program = str(Path(sys.executable).parent / "ansible")
+    settings = dict(os.environ, ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"))
+    asked = (program, host, "-i", str(inventory_in(cwd)), *words)
+    done = subprocess.run(asked, cwd=ROOT, env=settings, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def run(
+    *extra: str, cwd: Path, playbook: str = "dr-drill.yml", started_in: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a playbook to its end, from the directory ``started_in`` or ``cwd``; reports and records go below ``cwd``."""
+    environment = dict(
+        os.environ, PWD=str(started_in or cwd), ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_NOCOLOR="1"
+    )
     return subprocess.run(
-        command(*extra, playbook=str(ROOT / playbook)),
-        cwd=cwd,
+        command(*extra, cwd=cwd, playbook=str(ROOT / playbook)),
+        cwd=started_in or cwd,
         env=environment,
         capture_output=True,
         text=True,
@@ -83,7 +105,7 @@ def start(*extra: str, cwd: Path) -> subprocess.Popen[bytes]:
     environment = dict(os.environ, PWD=str(cwd), ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_NOCOLOR="1")
     log = (cwd / "drill.log").open("ab")
     return subprocess.Popen(
-        command(*extra, playbook=str(ROOT / "dr-drill.yml")),
+        command(*extra, cwd=cwd, playbook=str(ROOT / "dr-drill.yml")),
         cwd=cwd,
         env=environment,
         stdout=log,
@@ -165,13 +187,12 @@ class Observer:
 
     def two_writers(self) -> list[tuple[float, float]]:
         """Return the instants at which both hosts were writable: (sample of one, sample of the other)."""
-        first, second = (self._intervals(host) for host in DATABASES)
-        return [(a[0], b[0]) for a in first for b in second if a[0] <= b[1] and b[0] <= a[1]]
+        first, second = (self.samples[host] for host in DATABASES)
+        return _watching.both(first, second)
 
-    def _intervals(self, host: str) -> list[tuple[float, float]]:
-        """Return the stretches between two samples that both say writable; what is unknown is not counted."""
-        rows = self.samples[host]
-        return [(a[0], b[0]) for a, b in itertools.pairwise(rows) if a[1] and b[1] and b[0] - a[0] < 2.0]
+    def blind(self, record: Mapping[str, Any]) -> dict[tuple[str, str], float]:
+        """Return for how many seconds nobody looked around each promotion on record, by its step and the host."""
+        return _watching.blind_at_promotions(self.samples, record)
 
     def population(self) -> dict[str, int]:
         """Return how many answers each host gave."""
@@ -180,8 +201,7 @@ class Observer:
 
 def writable() -> list[str]:
     """Return the database hosts that are writable now."""
-    asked = ("runuser", "-u", "postgres", "--", "psql", "-AtXqc", "SELECT NOT pg_is_in_recovery()")
-    return [host for host in DATABASES if run_on(host, *asked).stdout.strip() == "t"]
+    return [host for host in DATABASES if psql("SELECT NOT pg_is_in_recovery()", host=host).stdout.strip() == "t"]
 
 
 def verified(folder: Path) -> subprocess.CompletedProcess[str]:

@@ -142,6 +142,13 @@ def sudo_widened() -> Fault:
     return Fault("sudo was widened", make, shell("db2", f"rm -f {path}"), {("SECURITY-01", "db2")})
 
 
+def passwords_for_some() -> Fault:
+    """One network may log in with passwords; the general settings of sshd still say that nobody may."""
+    path = "/etc/ssh/sshd_config.d/95-some.conf"
+    make = shell("app3", f"printf 'Match Address 192.0.2.0/24\\n  PasswordAuthentication yes\\n' > {path}; sshd -t")
+    return Fault("sshd takes passwords from some", make, shell("app3", f"rm -f {path}"), {("INFRA-08.sshd", "app3")})
+
+
 def certificate_expired() -> Fault:
     """The certificate by which a host serves its backups has ended."""
     red = {("SECURITY-02", "db2"), ("SECURITY-02.protocols", "db2")}
@@ -196,6 +203,7 @@ def exporter_stopped() -> Fault:
         "INFRA-04",
         "AUTOMATION-02",
         "EOD-05",
+        "MORNING-02.storage",
     }
     return Fault(
         "an exporter stopped",
@@ -318,7 +326,7 @@ ON_HOSTS = (
     *(key_added, reboot_overdue, port_opened, account_added, role_created, motd_writable, sudo_widened),
     *(certificate_expired, files_opened, alert_rule_removed, pages_writable, exporter_stopped, old_cipher_offered),
     *(administrator_added, monitoring_opened, upgrade_broke_off, logs_sent_nowhere, retention_shortened),
-    *(filter_opened, work_left, host_unscanned),
+    *(filter_opened, work_left, host_unscanned, passwords_for_some),
 )
 FAULTS: Mapping[str, Callable[[], Fault]] = {
     **{make.__name__: make for make in ON_HOSTS},

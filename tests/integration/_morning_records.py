@@ -38,7 +38,10 @@ REGISTERS: Mapping[str, Mapping[Cell, str]] = {
     "capacity_forecast": {("EOD-05", "application"): kept("capacity_forecast")},
     "budget": dict.fromkeys((("EFFICIENCY-01", ESTATE), ("INFRA-03", ESTATE)), "There is no budget for the present"),
     "repository_rules": {("IAC-01", "infrastructure"): kept("repository_rules")},
-    "pipeline": {("DELIVER-02", "infrastructure"): "infrastructure is known to the system that runs it"},
+    "pipeline": {
+        **_estate("pipeline", "CORE-02.registered"),
+        ("DELIVER-02", "infrastructure"): "infrastructure is known to the system that runs it",
+    },
     "pipeline_run": {
         ("CORE-02", "infrastructure"): "infrastructure has a run on record",
         ("IAC-03.builds", "infrastructure"): "the pipeline of infrastructure ran",

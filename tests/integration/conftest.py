@@ -9,8 +9,9 @@ from typing import Any
 
 import _breaker_table
 import _drills
+import _morning_faults
 import pytest
-from _lab import lab
+from _lab import lab, on
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +30,15 @@ def estate() -> None:
         )
 
 
+@pytest.fixture(autouse=True)
+def nobody_holds_it(request: pytest.FixtureRequest) -> None:
+    """Take away the name of a procedure that a test before left without its end, on purpose."""
+    if "estate" in request.fixturenames:
+        on("repo1", "rm", "-f", "/var/lib/ccobservatory/dr-lease.json")
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print and keep the table of breakers, one line for each that was made on the lab."""
-    _breaker_table.conclude(terminalreporter)
+    _breaker_table.conclude(
+        terminalreporter, lambda rows: len({row.fault for row in rows}) == len(_morning_faults.FAULTS)
+    )

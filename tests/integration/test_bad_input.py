@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import _drills
@@ -48,6 +49,51 @@ def test_a_drill_does_not_begin_while_a_host_is_silent(tmp_path: Path) -> None:
         assert "app3 does not answer by ssh" in told(*LIVE, cwd=tmp_path)
     finally:
         lab("--quiet", "heal", "--all")
+    assert _drills.writable() == ["db1"]
+
+
+@pytest.fixture
+def healed() -> Iterator[None]:
+    """Leave no fault behind, and the archive as it goes on by itself."""
+    yield
+    lab("--quiet", "heal", "--all")
+
+
+@pytest.mark.parametrize(
+    ("fault", "mend"),
+    [
+        (("service-stop", "repo1", "pgbackrest.service"), "see that pgbackrest.service runs on repo1"),
+        (("link-cut", "db2", "repo1"), "that nothing cuts the way between them"),
+        (("expire-certificate", "repo1"), "a certificate on repo1 or db2 has ended or is not trusted, so renew it"),
+        # Of its own certificate a client is only told what the server's refusal says.
+        (("expire-certificate", "db2"), "Nothing was begun."),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_drill_does_not_begin_without_its_repository(
+    fault: tuple[str, ...], mend: str, healed: None, tmp_path: Path
+) -> None:
+    lab("--quiet", "fault", *fault)
+    said = told(*LIVE, cwd=tmp_path)
+    assert "db2 cannot read the repository on repo1 (" in said
+    assert mend in said and "Nothing was begun." in said
+    assert _drills.writable() == ["db1"]
+
+
+def test_a_certificate_that_has_ended_on_the_primary_stops_a_drill_before_it_touches_anything(
+    healed: None, tmp_path: Path
+) -> None:
+    """What the recovery host does not need is found by the audit, and no step that changes anything began."""
+    lab("--quiet", "fault", "expire-certificate", "db1")
+    done = _drills.run(*LIVE, cwd=tmp_path)
+    assert done.returncode != 0
+    (folder,) = _drills.drills(tmp_path)
+    begun = [entry["step"] for entry in _drills.entries(folder) if entry["event"] == "enter"]
+    assert begun == ["assess", "prove_backups"]
+    steps = {step["id"]: step for step in _drills.record(folder)["steps"]}
+    error = steps["prove_backups"]["error"]
+    assert "The repository on repo1 cannot carry a recovery: " in error
+    assert "certificate_expired" in error and "db1:" in error and "renew the certificate" in error
     assert _drills.writable() == ["db1"]
 
 

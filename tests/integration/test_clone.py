@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,20 @@ ESTATE = "localhost,"
 
 def run(*command: str, cwd: Path, home: Path) -> str:
     """Run a tool of the virtual environment with an empty home and return what it printed; fail with it if it fails."""
+    done = ended(*command, cwd=cwd, home=home)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def refused(*command: str, cwd: Path, home: Path) -> str:
+    """Run a tool that has to refuse, and return what it printed."""
+    done = ended(*command, cwd=cwd, home=home)
+    assert done.returncode != 0, done.stdout
+    return done.stdout + done.stderr
+
+
+def ended(*command: str, cwd: Path, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run a tool of the virtual environment with an empty home to its end."""
     environment = {
         "HOME": str(home),
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
@@ -28,9 +43,7 @@ def run(*command: str, cwd: Path, home: Path) -> str:
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_LOCALHOST_WARNING": "false",
     }
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +107,32 @@ def test_the_morning_is_known_to_the_clone_and_to_the_installed_collection(
     items = run(*suite, "--env", "small", "--collect-only", cwd=tmp_path, home=home)
     assert "INFRA-02" in items
     assert "DR-12" in items
+
+
+@pytest.fixture
+def example(tmp_path: Path, home: Path) -> Path:
+    """Return a directory with a copy of the example inventory, and give the home the keys that it names."""
+    copied = tmp_path / "inventories" / "prod"
+    shutil.copytree(ROOT / "inventories" / "example", copied)
+    (copied / "allowed_signers").touch()
+    (home / ".ssh").mkdir(exist_ok=True)
+    (home / ".ssh" / "drill_report").touch()
+    (tmp_path / "vault").write_text("the-example-has-no-secrets", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize("where", ["clone", "installed"])
+def test_a_copied_example_leads_to_the_plan_by_path_and_by_name(
+    where: str, clone: Path, installed: Path, home: Path, example: Path
+) -> None:
+    """The hosts are silent, so that alone is refused, after the plan."""
+    assert installed.is_dir()
+    play = "ccobservatory.ops.dr_drill" if where == "installed" else str(clone / "dr-drill.yml")
+    told = ("-i", "inventories/prod/hosts.yml", "--vault-password-file", "vault", "--check")
+    silent = ("-e", "ansible_host=127.0.0.1 ansible_port=1")
+    printed = refused("ansible-playbook", play, *told, *silent, cwd=example, home=home)
+    assert "Environment example, scenario site_lost_repository" in printed, printed[-2000:]
+    assert "do not answer by ssh" in " ".join(printed.split())
 
 
 def test_a_single_module_answers_in_the_clone(clone: Path, home: Path) -> None:

@@ -20,6 +20,7 @@ import _drills
 import _killing
 import pytest
 import yaml
+from _watching import MOST_BLIND_S
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("estate")]
 
@@ -30,6 +31,8 @@ FIRST = (0, 1) if os.environ.get("OPS_PROOFS") == "all" else (0,)
 SHORTEST_WAIT_S = 4.0
 LONGEST_WAIT_S = 12.0
 LEAST_ANSWERS = 20
+# The steps in which a drill that goes its whole way promotes: the recovery site, and at its end the primary site again.
+SWITCHES = ["promote", "failback"]
 GOOD = {"pass", "pass_with_conditions"}
 
 
@@ -44,10 +47,16 @@ def _lines(cwd: Path) -> list[str]:
     return [entry["event"] for folder in _drills.drills(cwd) for entry in _drills.entries(folder)]
 
 
-def _watched(observer: _drills.Observer) -> None:
-    """Insist that there were never two writers, and that somebody looked."""
+def _watched(observer: _drills.Observer, cwd: Path) -> list[str]:
+    """Insist that there were never two writers, and that somebody looked, at each promotion too; return their steps."""
     assert observer.two_writers() == []
     assert min(observer.population().values()) > LEAST_ANSWERS, "the observer hardly saw anything"
+    watched = []
+    for folder in _drills.drills(cwd):
+        blind = observer.blind(_drills.record(folder))
+        assert max(blind.values(), default=0.0) <= MOST_BLIND_S, f"nobody looked for some seconds: {blind}"
+        watched += list(dict.fromkeys(step for step, _host in blind))
+    return watched
 
 
 @pytest.mark.parametrize("first", FIRST)
@@ -64,7 +73,7 @@ def test_killed_at_every_step_boundary(first: int, tmp_path: Path) -> None:
     folders = _drills.drills(tmp_path)
     assert len(folders) == 1, "a killed drill was not taken up again"
     record = _drills.record(folders[0])
-    _watched(observer)
+    assert _watched(observer, tmp_path) == SWITCHES
     assert _drills.writable() == ["db1"]
     assert len(killed) >= 25
     assert len(record["interruptions"]) == len(killed)
@@ -92,15 +101,16 @@ def test_killed_at_random_instants(tmp_path: Path) -> None:
                 after = _lines(tmp_path)
                 noticed += len(after) > len(before) and after[-1] != "close"
         _drills.run(*_drills.live(SCENARIO), cwd=tmp_path)
-    _watched(observer)
+    assert _watched(observer, tmp_path) == SWITCHES * len(_drills.drills(tmp_path))
     assert _drills.writable() == ["db1"]
     records = [_drills.record(folder) for folder in _drills.drills(tmp_path)]
     assert noticed >= RANDOM_KILLS // 4, "hardly any kill hit a running drill"
-    assert sum(len(record["interruptions"]) for record in records) == noticed
+    # A worker that outlives its killed run may take the drill up after the journal was looked at: that is a kill, too.
+    assert noticed <= sum(len(record["interruptions"]) for record in records) <= kills
     assert {record["verdict"] for record in records} <= GOOD, [record["verdict_reasons"] for record in records]
 
 
-@pytest.mark.parametrize("left", [[], ["db1"]], ids=["no-writer", "promoted"])
+@pytest.mark.parametrize("left", [[], pytest.param(["db1"], marks=pytest.mark.thorough)], ids=["no-writer", "promoted"])
 def test_killed_within_the_switch_back(tmp_path: Path, left: list[str]) -> None:
     """Killed when the primary of the recovery site has stopped, or when its successor writes, the switch still ends."""
     process = _drills.start(*_drills.live(SCENARIO), cwd=tmp_path)
@@ -111,7 +121,7 @@ def test_killed_within_the_switch_back(tmp_path: Path, left: list[str]) -> None:
             f"come to the writers {left} in its return",
         )
         done = _drills.run(*_drills.live(SCENARIO), cwd=tmp_path)
-    assert observer.two_writers() == []
+    assert _watched(observer, tmp_path) == SWITCHES
     assert _drills.writable() == ["db1"], done.stdout[-3000:]
     (folder,) = _drills.drills(tmp_path)
     record = _drills.record(folder)
@@ -120,13 +130,40 @@ def test_killed_within_the_switch_back(tmp_path: Path, left: list[str]) -> None:
     assert (record["ledger"]["wrong"], record["ledger"]["ghosts"], record["ledger"]["holes"]) == (0, 0, 0)
 
 
+@pytest.mark.thorough
+def test_taken_back_within_the_switch_back_who_wrote_last_writes_again(tmp_path: Path) -> None:
+    """Killed when the primary of the recovery site has stopped and taken back, it writes again until the return."""
+    process = _drills.start(*_drills.live(SCENARIO), cwd=tmp_path)
+    with _drills.Observer() as observer:
+        assert _drills.kill_when(
+            process,
+            lambda: _drills.entered("failback", cwd=tmp_path) and observer.writers() == [],
+            "come to no writer in its return",
+        )
+        done = _drills.run("-e", "dr_drill_abort=true", cwd=tmp_path)
+        # A promotion that was under way on the host may have come through: then the old primary is the one writer.
+        (holder,) = _drills.writable()
+        told = [entry["text"] for entry in _drills.entries(_drills.drills(tmp_path)[-1]) if entry.get("kind") == "hold"]
+        assert told and told[-1].startswith(holder), done.stdout[-3000:]
+        if holder == "db2":
+            back = ("-e", f"dr_failback_confirm={_drills.ENVIRONMENT}")
+            done = _drills.run(*back, cwd=tmp_path, playbook="playbooks/dr_failback.yml")
+            assert done.returncode == 0, done.stdout[-3000:]
+    _watched(observer, tmp_path)
+    assert _drills.writable() == ["db1"]
+
+
 def test_taken_back_before_the_promotion(tmp_path: Path) -> None:
-    """Killed before the promotion and taken back, the old primary writes again and nothing is lost."""
+    """Taken back before the promotion, from another directory, the old primary writes again and nothing is lost."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
     process = _drills.start(*_drills.live(SCENARIO), cwd=tmp_path)
     with _drills.Observer() as observer:
         assert _drills.kill_when_entered(process, "restore", cwd=tmp_path)
-        done = _drills.run("-e", "dr_drill_abort=true", cwd=tmp_path)
-    _watched(observer)
+        done = _drills.run("-e", "dr_drill_abort=true", cwd=tmp_path, started_in=elsewhere)
+    assert _watched(observer, tmp_path) == []
+    assert list(elsewhere.iterdir()) == []
+    assert len(_drills.drills(tmp_path)) == 1
     assert _drills.writable() == ["db1"], done.stdout[-3000:]
     record = _drills.record(_drills.drills(tmp_path)[-1])
     assert record["verdict"] == "fail"
@@ -143,5 +180,5 @@ def test_taken_back_after_the_promotion_it_holds_and_returns(tmp_path: Path) -> 
         back = ("-e", f"dr_failback_confirm={_drills.ENVIRONMENT}")
         done = _drills.run(*back, cwd=tmp_path, playbook="playbooks/dr_failback.yml")
     assert done.returncode == 0, done.stdout[-3000:]
-    _watched(observer)
+    assert _watched(observer, tmp_path) == SWITCHES
     assert _drills.writable() == ["db1"]

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""On the running, provisioned lab: a snapshot brings the whole estate back, within a minute."""
+"""On the running, provisioned lab: a snapshot brings the estate back within a minute, and `lab down` loses nothing."""
 
 from __future__ import annotations
 
@@ -81,3 +81,21 @@ def test_a_snapshot_does_not_hide_a_fault() -> None:
     assert "is in effect; undo it first" in lab("snapshot", "second", code=3)
     lab("heal", "--all")
     assert "second" not in lab("snapshot").split()
+
+
+@pytest.mark.usefixtures("snapshot")
+def test_a_lab_that_was_switched_off_comes_back_as_it_was() -> None:
+    """Nothing is provisioned anew; were it left off by a failure, the snapshot would bring it back."""
+    before = {line["host"]: line["address"] for line in status()}
+    assert psql("UPDATE lab_snapshot_probe SET text = 'written last'").returncode == 0
+    lab("down")
+    assert {line["state"] for line in status()} == {"exited"}
+    assert psql("SELECT 1").returncode != 0
+
+    lab("up", "--no-provision")
+    wait_for_database()
+    assert {line["state"] for line in status()} == {"running"}
+    assert {line["host"]: line["address"] for line in status()} == before
+    assert psql("SELECT text FROM lab_snapshot_probe").stdout.strip() == "written last"
+    assert lab("ssh", "app3", "hostname").strip() == "app3"
+    assert MARK in lab("ssh", "db1", f"sudo journalctl --quiet --output cat --grep {MARK}"), "the journal goes on"

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""On the running lab: one backup, restored to a time, to an LSN and to a named point; every asset tested, also in vain.
+"""On the running lab: one backup, restored to a time, an LSN, a named point and the end; every asset tested, or not.
 
 The playbooks run as the operator's page gives them. The restores go to the database host that stands empty: first to
 an empty directory, then with what the last one left, of which only what differs is written.
@@ -17,6 +17,7 @@ from typing import Any
 
 import _drills
 import pytest
+import yaml
 from _lab import on, sql, until
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("estate")]
@@ -26,8 +27,16 @@ POINT = "restore_probe_point"
 SCRATCH = "/var/lib/postgresql/restore_test"
 DATA_DIR, UNIT = "/var/lib/postgresql/15/main", "postgresql@15-main.service"
 FILES = {"files-lb1": "db2", "files-lb2": "db2", "files-db1": "db2", "files-db2": "lb1", "files-mon1": "db2"}
+FILE_CHECKS = {
+    "the repository is whole",
+    "every restored file has the content that was saved",
+    "every entry of the snapshot is there",
+    "the probe is that of this backup",
+}
 KEPT = "/var/lib/file_backup"
 DIGEST = re.compile(r"[0-9a-f]{64}")
+APART = {"the copy archives nothing", "no route leads out of the copy's network"}
+TO_THE_END = "the log was replayed to the end of the archive"
 # Overwrites the middle of the largest pack of a repository: its index and its trees stay readable.
 SPOIL = """
 cp -a "$1" "$1.aside"
@@ -35,6 +44,19 @@ pack=$(find "$1/data" -type f -printf "%s %p\\n" | sort -n | tail -n 1 | cut -d 
 size=$(stat -c %s "$pack")
 chmod u+w "$pack"
 head -c $((size / 2)) /dev/urandom | dd of="$pack" bs=1k seek=$((size / 4096)) conv=notrunc status=none
+"""
+# What a balancer needs to be the same one again.
+OF_A_BALANCER = {
+    "/etc/haproxy/haproxy.cfg",
+    "/etc/haproxy/tls/ca.crt",
+    "/etc/haproxy/tls/haproxy.pem",
+    "/var/lib/haproxy/server-state",
+}
+LISTED = """
+import json, subprocess, sys
+it = json.load(open("/etc/ccobservatory/file_backup/settings.json"))
+place = ["--repo", it["repository"], "--password-file", it["password_file"], "-o", "sftp.command=" + it["sftp_command"]]
+sys.exit(subprocess.run(["restic", "--no-lock", "--no-cache", *place, "ls", sys.argv[1]]).returncode)
 """
 TIMERS = ("pgbackrest-incr.timer", "pgbackrest-full.timer")
 GROUPS = "SELECT part, count(*) FROM restore_probe GROUP BY part"
@@ -54,6 +76,22 @@ def records(cwd: Path, kind: str) -> dict[str, dict[str, Any]]:
     """Return the newest record of a type by asset."""
     paths = sorted(cwd.glob(f"records/{kind}/*.json"))
     return {record["asset"]: record for path in paths for record in [json.loads(path.read_text(encoding="utf-8"))]}
+
+
+def rungs(part: Any) -> set[str]:
+    """Return the names of the rungs in a part of a role: each has a name and what it runs."""
+    if isinstance(part, dict) and {"name", "argv"} <= part.keys():
+        return {str(part["name"])}
+    inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    return {name for one in inner for name in rungs(one)}
+
+
+def ladder() -> set[str]:
+    """Return the names of the checks that the restore test of a database has, as its roles give them."""
+    roles = _drills.ROOT / "roles"
+    known = yaml.safe_load((roles / "integrity/vars/main.yml").read_text(encoding="utf-8"))["__integrity_rungs"]
+    own = [roles / "restore_test" / name for name in ("tasks/verify.yml", "vars/main.yml")]
+    return rungs([known, *(yaml.safe_load(path.read_text(encoding="utf-8")) for path in own)])
 
 
 def write(group: str) -> None:
@@ -113,10 +151,20 @@ def test_each_backup_leaves_a_record_that_identifies_it(history: History) -> Non
         assert record["result"] == "verified"
         assert DIGEST.fullmatch(record["backup"]["digest"])
         assert record["backup"]["source"] == "repo1"
+        assert record["backup"]["size_bytes"] > 10_000
+        assert record["backup"]["repo_size_bytes"] > 1_000
     files = json.loads(on("lb1", "/usr/bin/python3", "/usr/local/lib/ccobservatory/file_backup.py", "list"))
     newest = files["snapshots"][-1]
     kept = history.backups["files-lb1"]["backup"]
     assert (kept["label"], kept["digest"]) == (newest["short_id"], newest["tree"])
+
+
+def test_the_files_of_a_balancer_hold_what_its_site_needs(history: History) -> None:
+    """The key of the authority is not among them: it is on no host."""
+    label = history.backups["files-lb1"]["backup"]["label"]
+    paths = set(on("lb1", "/usr/bin/python3", "-c", LISTED, label).splitlines())
+    assert sorted(OF_A_BALANCER - paths) == []
+    assert [path for path in paths if Path(path).name == "ca.key"] == []
 
 
 @pytest.mark.parametrize(
@@ -125,19 +173,24 @@ def test_each_backup_leaves_a_record_that_identifies_it(history: History) -> Non
         ("time", ["backup", "first"]),
         ("lsn", ["backup", "first", "second"]),
         ("name", ["backup", "first", "second", "third"]),
+        ("default", ["backup", "first", "second", "third", "last"]),
     ],
 )
 def test_what_was_written_before_the_point_is_there_and_nothing_after_it(
     history: History, kind: str, there: list[str]
 ) -> None:
-    """The first goes to an empty host; the others write only what differs, and need the word to stop what runs."""
+    """The first goes to an empty host; the others write only what differs, and need the word to stop what runs.
+
+    Without a point all that the archive holds comes back, and the record says that it was read to its end.
+    """
     started = sql("SELECT pg_postmaster_start_time()")
     arguments = ["-e", "restore_host=db2", "-e", "restore_confirm=db2", "-e", f"restore_type={kind}"]
-    arguments += ["-e", json.dumps({"restore_target": history.targets[kind]})]
+    arguments += ["-e", json.dumps({"restore_target": history.targets.get(kind, "")})]
     if "db2" in _drills.writable():
-        refused = _drills.run(*arguments, cwd=history.cwd, playbook="playbooks/restore.yml")
-        assert refused.returncode != 0
-        assert "PostgreSQL runs on db2; stop it, or set -e restore_stop=true" in " ".join(refused.stdout.split())
+        if kind == "lsn":
+            refused = _drills.run(*arguments, cwd=history.cwd, playbook="playbooks/restore.yml")
+            assert refused.returncode != 0
+            assert "PostgreSQL runs on db2; stop it, or set -e restore_stop=true" in " ".join(refused.stdout.split())
         arguments += ["-e", "restore_stop=true"]
     done = _drills.run(*arguments, cwd=history.cwd, playbook="playbooks/restore.yml")
     assert done.returncode == 0, done.stdout[-3000:]
@@ -146,6 +199,7 @@ def test_what_was_written_before_the_point_is_there_and_nothing_after_it(
     assert sql("SELECT setting FROM pg_settings WHERE name = 'archive_mode'", host="db2") == "off"
     record = records(history.cwd, "restore")["ccobservatory"]
     assert record["result"] == "verified"
+    assert (TO_THE_END in {check["name"] for check in record["checks"]}) is (kind == "default")
     assert record["backup"]["label"] == history.backups["ccobservatory"]["backup"]["label"]
     assert record["backup"]["digest"] == history.backups["ccobservatory"]["backup"]["digest"]
     # The primary was not asked to do anything, and still has every row.
@@ -189,13 +243,16 @@ def test_the_newest_backup_of_each_asset_is_proved_on_another_host(history: Hist
     assert {asset: record["host"] for asset, record in tested.items()} == {"ccobservatory": "db2", **FILES}
     for asset, record in tested.items():
         assert record["result"] == "verified", record
-        assert len(record["checks"]) >= 4
+        names = [check["name"] for check in record["checks"]]
+        assert sorted(names) == sorted(FILE_CHECKS if asset in FILES else ladder())
         assert all(check["result"] == "verified" for check in record["checks"])
         assert record["backup"]["size_bytes"] > 10_000
         assert record["backup"]["repo_size_bytes"] > 1_000
         assert 0 <= record["backup"]["age_s"] < 3600
+        assert all(phase["started"] <= phase["ended"] for phase in record["phases"])
         for key in ("label", "digest"):
             assert record["backup"][key] == history.backups[asset]["backup"][key]
+    assert {check["name"] for check in tested["ccobservatory"]["checks"]} > APART
     nothing_is_left()
 
 

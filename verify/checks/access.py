@@ -11,15 +11,15 @@ from urllib.parse import urlsplit
 from verify.engine.control import Said, control, expect, not_applicable, unknown
 from verify.facts.grants import beyond_questions, verifier
 from verify.facts.host_uses import born, uses
+from verify.facts.plans import times_open
 from verify.facts.records import everything
-from verify.facts.systems import declared_systems, each_system
+from verify.facts.systems import declared_systems, each_system, listing
 from verify.facts.verdicts import span
 
 DAY = 86400.0
 _MONITORING = ("prometheus", "alertmanager")
 _REFUSED = (401, 403)
 _FIRST_LINES_S = 900.0
-_NOT_APPROVED = ("draft", "submitted", "rejected", "cancelled")
 
 
 @control("ACCESS-01")
@@ -59,7 +59,9 @@ def root_works_inside_windows_only(host: Any, estate: Any, bounds: Any) -> Itera
     one of them. A trail that was cut off before the day's beginning decides nothing.
 
     A window opens nothing before it was put on record, and a change nothing before it was approved or outside of the
-    time that was planned for it: what was written down afterwards allowed nobody in.
+    time that was planned for it: what was written down afterwards allowed nobody in. A window that names services opens
+    their hosts only, and what is planned for longer than ``window_max_s`` opens nothing. A freeze takes its time from
+    all of them but emergency changes.
 
     An environment that is declared as not protected may be written to at any time.
     """
@@ -72,7 +74,7 @@ def root_works_inside_windows_only(host: Any, estate: Any, bounds: Any) -> Itera
     known = uses(host)
     acts = [(at, f"{who} ran {command[:80]}") for at, who, _as, command in known.commands if who != own and at > since]
     acts += [(at, "root logged in") for at, who in known.logins if who == "root" and at > since]
-    opened = _windows(estate, host.name)
+    opened = times_open(estate, host.name, bounds.window_max_s)
     outside = [{"at": at, "what": what} for at, what in acts if not any(begin <= at <= end for begin, end in opened)]
     yield expect(host.admin_lines, f"{host.name} keeps a trail of administration", observed=len(host.admin_lines))
     yield expect(
@@ -87,24 +89,6 @@ def root_works_inside_windows_only(host: Any, estate: Any, bounds: Any) -> Itera
         yield unknown(f"What was done on {host.name} is known for {reach} of the last day only.", observed=known.since)
 
 
-def _windows(estate: Any, host: str) -> list[tuple[float, float]]:
-    """Return the times in which a host may be written to: maintenance and deployment windows, and approved changes."""
-    plans = [one for one in everything(estate, "window") if one.kind != "freeze"]
-    work = [one for one in everything(estate, "change") if one.started is not None and one.state not in _NOT_APPROVED]
-    found = [(max(one.start, one.at), one.end) for one in plans if not one.hosts or host in one.hosts]
-    return found + [_opened(one, estate.now) for one in work if not one.hosts or host in one.hosts]
-
-
-def _opened(change: Any, now: float) -> tuple[float, float]:
-    """Return from when until when a change allows work: approved, in its last wording, and as it was planned."""
-    approvals = [one.at for one in change.approvals or ()]
-    if change.kind == "standard" and change.template:
-        approvals.append(change.submitted)
-    agreed = max(min(approvals, default=now), change.submitted)
-    ended = now if change.ended is None else change.ended
-    return max(change.started, change.planned_start, agreed), min(ended, change.planned_end)
-
-
 @control("ACCESS-02")
 def pipelines_are_administered_by_those_declared(estate: Any, bounds: Any) -> Iterator[Said]:
     """Compare, for each pipeline system, the newest list of who can enter it with ``verify_systems``: nobody can do
@@ -113,11 +97,22 @@ def pipelines_are_administered_by_those_declared(estate: Any, bounds: Any) -> It
 
 
 @control("ACCESS-02", "pipeline")
-def the_pipeline_has_no_other_administrator(pipeline: Any, estate: Any) -> Iterator[Said]:
+def the_pipeline_has_no_other_administrator(pipeline: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """Read whom the pipeline itself names as its administrators, and expect each of them among the declared ones of the
-    pipeline systems."""
+    pipeline systems. One that says nothing of them decides nothing, and neither does what was told too long ago."""
     state = pipeline.state
-    named = list(state.administrators or ())
+    if state is None:
+        yield unknown(f"The system that runs the pipeline {pipeline.name} never told of it.")
+        return
+    age = estate.now - state.at
+    if age > bounds.listing_max_age_s:
+        allowed = span(bounds.listing_max_age_s)
+        yield unknown(f"Who administers the pipeline {pipeline.name} was told {span(age)} ago; {allowed} are allowed.")
+        return
+    if state.administrators is None:
+        yield unknown(f"The pipeline {pipeline.name} does not say who administers it; an empty list says nobody.")
+        return
+    named = list(state.administrators)
     if not named:
         yield not_applicable(f"the pipeline {pipeline.name} names no administrators of its own", observed=named)
         return
@@ -152,6 +147,9 @@ def nobody_enters_monitoring_without_a_name(estate: Any, bounds: Any) -> Iterato
     yield expect(
         len(wide) <= bounds.anonymous_max_count, "no monitoring system lets anybody in", observed=wide, expected=[]
     )
+    untold = sorted(name for name, one in newest.items() if one.anonymous is None)
+    if untold:
+        yield unknown(f"The lists of {', '.join(untold)} do not say whether they let anybody in.", observed=untold)
 
 
 def _closed(estate: Any, name: str, source: Any) -> Said:
@@ -169,10 +167,19 @@ def _closed(estate: Any, name: str, source: Any) -> Said:
 @control("ACCESS-04")
 def security_tools_are_open_to_those_declared(estate: Any, bounds: Any) -> Iterator[Said]:
     """Compare, for each security tool, the newest list of its readers and administrators with ``verify_systems``: the
-    two are the same set. What such a tool knows is worth reading, so its readers have to be declared."""
+    two are the same set, and it lets nobody in without a name. What such a tool knows is worth reading, so its readers
+    have to be declared."""
     for system in declared_systems(estate, "security"):
         yield expect("readers" in system, f"the readers of {system['name']} are declared", observed=sorted(system))
+        if "hosts" not in system:
+            yield _named(system["name"], listing(estate, system["name"], bounds.listing_max_age_s))
     yield from each_system(estate, "security", bounds)
+
+
+def _named(name: str, kept: Any) -> Said:
+    if kept.anonymous is None:
+        return unknown(f"The list of who can enter {name} does not say whether it lets anybody in.")
+    return expect(not kept.anonymous, f"{name} lets nobody in without a name", observed=kept.anonymous, expected=False)
 
 
 @control("ACCESS-05")

@@ -14,10 +14,11 @@ from verify.facts.alerting import watched
 from verify.facts.alerts import alerts
 from verify.facts.calendar import day_of, instant, working_days
 from verify.facts.documents import playbooks, reviewed, runbooks
+from verify.facts.incidents import due
 from verify.facts.patching import no_overdue_update, searched
 from verify.facts.records import everything
 from verify.facts.registers import register
-from verify.facts.verdicts import span
+from verify.facts.verdicts import clock, span
 
 DAY = 86400.0
 
@@ -25,19 +26,37 @@ DAY = 86400.0
 @control("DELIVER-01")
 def every_night_was_reviewed(estate: Any, bounds: Any) -> Iterator[Said]:
     """Go through the working days of the last week (today's from the hour on at which it is due): each has the record
-    of a look at the night, by a named person, and the looks leave no gap between them."""
+    of a look at the night, by a named person, and the looks leave no gap between them.
+
+    A look is one of its day when it was taken and written down on that day, and looks at a time before it.
+    """
     since = estate.now - bounds.window_s
     today = day_of(estate, estate.now)
-    due = [
+    nights = [
         day
         for day in working_days(estate, since, estate.now)
         if day < today or estate.now >= instant(estate, day, bounds.due_s)
     ]
-    reviews = {row.day: row for row in register(estate, "overnight_review")}
-    missing = [f"{day}" for day in due if f"{day}" not in reviews]
-    yield expect(due, "the calendar has working days in the window", observed=len(due))
-    yield expect(not missing, f"each of the last {len(due)} working days has a review of its night", observed=missing)
-    yield from _no_gap([reviews[f"{day}"] for day in due if f"{day}" in reviews])
+    found = register(estate, "overnight_review")
+    reviews = {row.day: row for row in found}
+    for row in (one for one in found if one.day >= f"{day_of(estate, since)}"):
+        yield expect(
+            _is_of_its_day(estate, row),
+            f"the review of {row.day} looks at a time that ended on that day, and was written then",
+            observed=[clock(row.period_start), clock(row.period_end), clock(row.at)],
+        )
+    missing = [f"{day}" for day in nights if f"{day}" not in reviews]
+    yield expect(nights, "the calendar has working days in the window", observed=len(nights))
+    yield expect(
+        not missing, f"each of the last {len(nights)} working days has a review of its night", observed=missing
+    )
+    yield from _no_gap([reviews[f"{day}"] for day in nights if f"{day}" in reviews])
+
+
+def _is_of_its_day(estate: Any, row: Any) -> bool:
+    """Return whether a review looks at a time that ended on its day, and was written on that day after it ended."""
+    ended_on, written_on = (f"{day_of(estate, moment)}" for moment in (row.period_end, row.at))
+    return bool(row.period_start < row.period_end <= row.at and ended_on == written_on == row.day)
 
 
 def _no_gap(found: list[Any]) -> Iterator[Said]:
@@ -52,11 +71,13 @@ def _no_gap(found: list[Any]) -> Iterator[Said]:
 
 @control("DELIVER-01", "alerts")
 def every_alert_of_the_week_has_an_answer(estate: Any, bounds: Any) -> Iterator[Said]:
-    """Take every alert that Prometheus saw firing in the window before the newest review: somebody acknowledged or
-    explained it, or the review names it with an incident."""
+    """Take every alert that Prometheus saw firing in the window before the newest review that is one of its day:
+    somebody acknowledged or explained it, or the review names it with an incident."""
     since = estate.now - bounds.window_s
     yield from watched(estate, bounds.window_s)
-    until = max((row.period_end for row in register(estate, "overnight_review")), default=since)
+    found = [row for row in register(estate, "overnight_review") if _is_of_its_day(estate, row)]
+    until = max((row.period_end for row in found), default=since)
+    yield expect(until > since, "a review of a night in the window is one of its day", observed=clock(until))
     for one in alerts(estate).answers(since):
         if one.episode.started <= until:
             yield expect(
@@ -69,10 +90,12 @@ def every_alert_of_the_week_has_an_answer(estate: Any, bounds: Any) -> Iterator[
 @control("DELIVER-02")
 def the_pipeline_is_on_and_green(pipeline: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """Ask the system that runs the pipeline whether it is enabled, and look for a green run of its default branch
-    within the cadence that the environment declares for it."""
+    within the cadence that the environment declares for it. What that system said counts for as long as the bound
+    allows only."""
     state = pipeline.state
     yield expect(state is not None, f"{pipeline.name} is known to the system that runs it", observed=state and state.id)
     if state is not None:
+        yield _told_lately(pipeline, estate, bounds.registered_max_age_s)
         disabled = 0 if state.enabled else 1
         claim = f"{pipeline.name} is enabled"
         yield expect(disabled <= bounds.disabled_max_count, claim, observed=state.enabled, expected=True)
@@ -84,6 +107,12 @@ def the_pipeline_is_on_and_green(pipeline: Any, estate: Any, bounds: Any) -> Ite
         age = estate.now - (green.ended or green.started)
         claim = f"the last green run of {pipeline.name} is within its cadence of {span(pipeline.cadence_s)}"
         yield expect(age <= pipeline.cadence_s, claim, observed=age, expected=pipeline.cadence_s)
+
+
+def _told_lately(pipeline: Any, estate: Any, most_s: float) -> Said:
+    age = estate.now - pipeline.state.at
+    claim = f"what is known of {pipeline.name} was told within {span(most_s)}"
+    return expect(age <= most_s, claim, observed=age, expected=most_s)
 
 
 @control("DELIVER-03")
@@ -116,7 +145,8 @@ def every_deployment_left_its_record(estate: Any, bounds: Any) -> Iterator[Said]
     register, with what result, and what was checked afterwards. One that is under way counts once it has run for longer
     than a deployment may.
 
-    Pipelines are the second witness: a stage that deployed names a run, and a deployment on record names that run.
+    Pipelines are the second witness, those that nobody declared among them: a stage that deployed names a run, and a
+    deployment on record names that run.
     """
     found = register(estate, "deployment")
     since = estate.now - bounds.window_s
@@ -148,9 +178,9 @@ def _is_due(one: Any, since: float, running_since: float) -> bool:
 def _deploying_runs(estate: Any, since: float) -> set[str]:
     return {
         run.id
-        for pipeline in estate.views("pipeline")
-        for run in pipeline.runs((estate.now - since) / DAY)
-        if any(stage.kind == "deploy" and stage.conclusion == "success" for stage in run.stages or ())
+        for run in everything(estate, "pipeline_run")
+        if run.started >= since
+        and any(stage.kind == "deploy" and stage.conclusion == "success" for stage in run.stages or ())
     }
 
 
@@ -167,11 +197,7 @@ def no_incident_is_left_lying(estate: Any, bounds: Any) -> Iterator[Said]:
     """Take the incidents that are open for longer than the bound of their priority: each has an owner and says what is
     done next."""
     found = register(estate, "incident")
-    lying = [
-        one
-        for one in found
-        if one.closed is None and estate.now - (one.detected or one.impact_start) > getattr(bounds, f"{one.priority}_s")
-    ]
+    lying = [one for one in found if one.closed is None and estate.now > due(one, bounds)]
     loose = [
         {"id": one.id, "title": one.title, "owner": one.owner, "next": one.next_action}
         for one in lying

@@ -22,7 +22,8 @@ DAY = 86400.0
 @control("EOD-01")
 def figures_of_the_day_are_kept_and_compared(estate: Any, bounds: Any) -> Iterator[Said]:
     """Read the ledger of past runs: each key figure has a sample from the last day, and one from a week and one from a
-    month before it, so that its change can be told. What the ledger is too young for is unknown."""
+    month before it, each with a value, so that its change can be told. A figure that had nothing to measure on one of
+    these days has no change, and the report says so. What the ledger is too young for is unknown."""
     past = figures(estate)
     names = figure_names(estate)
     yield expect(names, "key figures are declared", observed=len(names), expected="1 or more")
@@ -30,6 +31,7 @@ def figures_of_the_day_are_kept_and_compared(estate: Any, bounds: Any) -> Iterat
         yield unknown("the ledger holds no run before this one")
         return
     oldest = calendar.day_of(estate, estate.now - bounds.max_age_s)
+    silent: dict[str, str] = {}
     for name in names:
         last = max(past.days(name), default=None)
         yield expect(
@@ -39,20 +41,30 @@ def figures_of_the_day_are_kept_and_compared(estate: Any, bounds: Any) -> Iterat
             expected=oldest.isoformat(),
         )
         if last is not None:
-            yield from _compared(past, name, last, bounds)
+            yield from _compared(past, name, last, bounds, silent)
+    left = len(names) - len(silent)
+    claim = f"{left} of {len(names)} figures have values to compare"
+    yield expect(left, f"{claim}; {', '.join(silent.values())}" if silent else claim, observed=silent)
 
 
-def _compared(past: Any, name: str, last: datetime.date, bounds: Any) -> Iterator[Said]:
+def _compared(past: Any, name: str, last: datetime.date, bounds: Any, silent: dict[str, str]) -> Iterator[Said]:
+    """Claim that a figure can be compared with what it was; note in ``silent`` why one has no value that could be."""
     for window_s in (bounds.week_s, bounds.month_s):
         then = last - datetime.timedelta(seconds=window_s)
         if past.first is None or past.first > then:
             yield unknown(f"the ledger begins on {past.first}, so no figure can be compared with {then}")
-        else:
-            yield expect(
-                past.on(name, then) is not None,
-                f"{name} can be compared with its value {span(window_s)} before",
-                observed={"day": then.isoformat()},
-            )
+            continue
+        now, before = past.on(name, last), past.on(name, then)
+        empty = [(day, one) for day, one in ((last, now), (then, before)) if one is not None and one.value is None]
+        if before is not None and empty:
+            day, one = empty[0]
+            silent[name] = f"{name} {one.reason} on {day}"
+            continue
+        yield expect(
+            before is not None,
+            f"{name} can be compared with its value {span(window_s)} before",
+            observed={"day": then.isoformat(), "then": before and before.value, "now": now.value},
+        )
 
 
 @control("EOD-02")

@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 from collections.abc import Iterator
 from typing import Any
 
 from verify.engine.control import Said, control, expect, not_applicable
 from verify.facts import plans
+from verify.facts.calendar import instant, working_day_ahead
+from verify.facts.drift import all_compared, comparisons
 from verify.facts.findings import security_reports
 from verify.facts.registers import register
 from verify.facts.verdicts import span
@@ -19,11 +22,18 @@ _PLANNED = ("submitted", "approved", "implementing")
 
 @control("EOD-04")
 def tomorrow_is_planned_without_collisions(estate: Any, bounds: Any) -> Iterator[Said]:
-    """Take the windows and the changes of the next day: each change lies in a window that allows it, none touches a
-    freeze, and no two windows of work on the same hosts or services overlap."""
-    until = estate.now + bounds.horizon_s
+    """Take the windows and the changes from now to the end of the next working day: each change lies in a window that
+    allows it, none touches a freeze, and neither two windows of work nor two changes on the same hosts or services
+    overlap. A service stands for the hosts on which it runs.
+
+    An id that two windows or two changes share, be it in the records of people and of playbooks, names neither.
+    """
+    last = working_day_ahead(estate, bounds.horizon_working_days)
+    until = instant(estate, last + datetime.timedelta(days=1), 0.0)
     windows = register(estate, "window")
     changes = register(estate, "change")
+    for what, rows in (("window", windows), ("change", changes)):
+        yield _named_once(what, rows)
     soon = [one for one in windows if one.start < until and one.end > estate.now]
     planned = [
         one for one in changes if one.state in _PLANNED and one.planned_start < until and one.planned_end > estate.now
@@ -32,18 +42,32 @@ def tomorrow_is_planned_without_collisions(estate: Any, bounds: Any) -> Iterator
     for change in planned:
         yield from _in_its_window(change, allowing)
     for freeze in (one for one in soon if one.kind == "freeze"):
-        hit = [one.id for one in (*planned, *allowing) if plans.touches(one, freeze)]
+        hit = [one.id for one in (*planned, *allowing) if plans.collide(one, freeze, estate)]
         yield expect(not hit, f"nothing is planned in the freeze {freeze.id}", observed=hit, expected=[])
-    pairs = [
-        f"{one.id} and {other.id}" for one, other in itertools.combinations(allowing, 2) if plans.touches(one, other)
-    ]
-    yield expect(
-        len(pairs) <= bounds.overlap_max_count,
-        f"none of the {len(allowing)} windows of the next {span(bounds.horizon_s)} overlaps another "
-        f"({len(windows)} windows and {len(changes)} changes are on record)",
-        observed=pairs,
-        expected=bounds.overlap_max_count,
-    )
+    for what, rows, known in (("windows", allowing, windows), ("changes", planned, changes)):
+        pairs = _colliding(estate, rows)
+        yield expect(
+            len(pairs) <= bounds.overlap_max_count,
+            f"none of the {len(rows)} {what} until the end of {last} overlaps another ({len(known)} are on record)",
+            observed=pairs,
+            expected=bounds.overlap_max_count,
+        )
+
+
+def _colliding(estate: Any, rows: list[Any]) -> list[str]:
+    """Return which two plans are about the same hosts or services at the same time."""
+    pairs = itertools.combinations(rows, 2)
+    return [f"{one.id} and {other.id}" for one, other in pairs if plans.collide(one, other, estate)]
+
+
+def _named_once(what: str, rows: Any) -> Said:
+    files: dict[str, list[str]] = {}
+    for one in rows:
+        files.setdefault(one.id, []).append(one.file)
+    twice = {name: where for name, where in files.items() if len(where) > 1}
+    told = "; ".join(f"{name} stands in {' and '.join(where)}, give one another id" for name, where in twice.items())
+    claim = f"each of {len(files)} ids of a {what} is on record once"
+    return expect(not twice, f"{claim}: {told}" if twice else claim, observed=twice, expected={})
 
 
 def _in_its_window(change: Any, windows: Any) -> Iterator[Said]:
@@ -86,12 +110,11 @@ def all_work_is_committed_and_pushed(repository: Any, bounds: Any) -> Iterator[S
 @control("EOD-06", "in_force")
 def the_estate_is_what_main_says(estate: Any, bounds: Any) -> Iterator[Said]:
     """Take the newest comparison of each target with the code of the main branch: it is from the last day, looked at
-    something, could validate every template, and found no difference."""
-    newest: dict[str, Any] = {}
-    for check in register(estate, "drift_check"):
-        if check.target not in newest or check.checked >= newest[check.target].checked:
-            newest[check.target] = check
-    for target, check in sorted(newest.items()):
+    something, could validate every template, and found no difference. Each repository of infrastructure code is in one
+    of them."""
+    newest = comparisons(estate)
+    yield all_compared(estate, newest)
+    for target, check in newest.items():
         age = estate.now - check.checked
         yield expect(
             age <= bounds.drift_max_age_s,
@@ -126,8 +149,9 @@ def security_alerts_have_an_owner_and_an_answer(estate: Any, bounds: Any) -> Ite
 
 @control("EOD-07", "register")
 def what_tools_report_is_in_the_register(estate: Any) -> Iterator[Said]:
-    """Take what is critical in the newest scans of hosts and images, and the alerts of security that Alertmanager has,
-    silenced ones too: an entry of the register that is not closed covers each, and is about that host or names none.
+    """Take what is critical or high in the newest scans of hosts and images, and the alerts of security that
+    Alertmanager has, silenced ones too: an entry of the register that is not closed covers each, and is about that host
+    or names none.
 
     An alert is one of security by a label that says so: ``category``, ``kind`` or ``team`` is ``security``.
     """
@@ -141,10 +165,16 @@ def what_tools_report_is_in_the_register(estate: Any) -> Iterator[Said]:
     yield expect(looked, f"hosts or images of {estate.name} were scanned", observed=looked, expected="1 or more")
     yield expect(
         not loose,
-        f"an open entry of the register covers each of {len(reported)} critical findings and alerts of security",
+        f"an open entry of the register covers what {looked} scans and Alertmanager report: {_counted(reported)}",
         observed=loose,
         expected=[],
     )
+
+
+def _counted(reported: Any) -> str:
+    kinds = {"critical": "critical findings", "high": "high findings", "alert": "alerts of security"}
+    counts = [f"{sum(one.what == kind for one in reported)} {words}" for kind, words in kinds.items()]
+    return f"{counts[0]}, {counts[1]} and {counts[2]}"
 
 
 @control("EOD-07", "incidents")

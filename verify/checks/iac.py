@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from verify.engine.control import Said, control, expect, not_applicable, unknown
+from verify.facts.kinds import is_infrastructure, no_code
+from verify.facts.pages import explained
 from verify.facts.records import everything
 from verify.facts.registers import register
+from verify.facts.repositories import same_commit
 from verify.facts.runs import runs
-from verify.facts.terraform import backends, modules
+from verify.facts.terraform import backends
 from verify.facts.verdicts import span
 
 DAY = 86400.0
@@ -24,19 +27,12 @@ _BAD = {
 _GOOD = "GU"
 
 
-def _other(repository: Any) -> Iterator[Said]:
-    """Say that a repository holds no infrastructure code, as the inventory declares."""
-    kind = repository.get("kind", "of no kind")
-    fact = len(repository.files)
-    yield not_applicable(f"the {fact} files of {repository.name} are {kind}, no infrastructure code", observed=kind)
-
-
 @control("IAC-01")
 def the_default_branch_is_protected(repository: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """Ask the host of the repository by which rules its default branch changes: it is protected, somebody else has to
     agree, its past cannot be rewritten, and nobody stands above the rules."""
-    if repository.get("kind") != "infrastructure":
-        yield from _other(repository)
+    if not is_infrastructure(repository):
+        yield no_code(repository)
         return
     files = len(repository.files)
     yield expect(files, f"{repository.name} holds files", observed=files, expected="1 or more")
@@ -55,7 +51,10 @@ def the_default_branch_is_protected(repository: Any, estate: Any, bounds: Any) -
             asked >= 1, f"somebody else agrees to each change of {about}", observed=asked, expected="1 or more"
         )
         yield expect(not rules.force_push, f"the past of {about} cannot be rewritten", observed=rules.force_push)
-        yield expect(not rules.bypass, f"the rules of {about} bind everybody", observed=list(rules.bypass or ()))
+        if rules.bypass is None:
+            yield unknown(f"The rules of {about} do not say whom they do not bind.")
+            return
+        yield expect(not rules.bypass, f"the rules of {about} bind everybody", observed=list(rules.bypass))
 
 
 @control("IAC-01", "commits")
@@ -65,8 +64,8 @@ def every_commit_is_attributable(repository: Any, estate: Any, bounds: Any) -> I
 
     The address of a commit without a signature is its author's own word: git lets everybody write any.
     """
-    if repository.get("kind") != "infrastructure":
-        yield from _other(repository)
+    if not is_infrastructure(repository):
+        yield no_code(repository)
         return
     known = {address.lower() for address in estate.declared("verify_committers") or []}
     commits = repository.commits(bounds.window_s / DAY)
@@ -95,11 +94,16 @@ def nothing_ran_from_an_unpushed_tree(estate: Any, bounds: Any) -> Iterator[Said
 
     Then take the runs of the window that say from which tree they came: none of these trees had changes of its own, and
     each was a commit that the remote has. One that no declared repository knows decides nothing.
+
+    A deployment came from a pushed commit too: of the repository that is declared with the pipeline of its run, which
+    has to have it. Where none is declared, a commit of infrastructure code alone is judged, and it is said of how many
+    deployments nobody knows.
     """
     since = estate.now - bounds.window_s
-    code = [one for one in estate.views("repository") if one.get("kind") == "infrastructure"]
+    code = [one for one in estate.views("repository") if is_infrastructure(one)]
     for repository in code:
         yield from _all_pushed(repository, bounds)
+    yield from _deployed_from_pushed(estate, code, since, bounds)
     found = [
         (pack.name, pack.record.get("versions") or {})
         for pack in runs(estate).packs
@@ -135,6 +139,38 @@ def _all_pushed(repository: Any, bounds: Any) -> Iterator[Said]:
         observed=loose,
         expected=bounds.unpushed_max_count,
     )
+
+
+def _deployed_from_pushed(estate: Any, code: list[Any], since: float, bounds: Any) -> Iterator[Said]:
+    """Claim that no deployment that can be judged came from a commit that was not pushed."""
+    done = [one for one in everything(estate, "deployment") if one.started >= since and one.outcome != "cancelled"]
+    if not done:
+        return
+    pipelines = {run.id: run.pipeline for run in everything(estate, "pipeline_run")}
+    used = {pipelines.get(one.pipeline_run) for one in done} - {None}
+    own = {one.get("pipeline"): one for one in estate.views("repository") if one.get("pipeline") in used}
+    held = {one.name: (one.known, one.pushed) for one in (*code, *own.values())}
+    loose, judged_count = [], 0
+    for one in done:
+        repository = own.get(pipelines.get(one.pipeline_run))
+        where = [held[each.name] for each in ([repository] if repository else code)]
+        if not repository and not any(_has(known, one.commit) for known, _pushed in where):
+            continue
+        judged_count += 1
+        if not any(_has(pushed, one.commit) for _known, pushed in where):
+            loose.append(f"{one.id} from {(one.commit or 'no commit')[:10]}")
+    rest = len(done) - judged_count
+    yield expect(
+        len(loose) <= bounds.unpushed_max_count,
+        f"none of {judged_count} deployments came from a commit that was not pushed"
+        + (f"; whether {rest} more did is not known, as no repository is declared for their pipeline" if rest else ""),
+        observed=loose,
+        expected=bounds.unpushed_max_count,
+    )
+
+
+def _has(commits: frozenset[str], sha: str | None) -> bool:
+    return any(same_commit(sha or "", one) for one in commits)
 
 
 def _from_pushed(named: list[tuple[str, str]], code: list[Any], bounds: Any) -> Iterator[Said]:
@@ -195,21 +231,19 @@ def _passed(one: Any, before: list[Any]) -> bool:
 
 @control("IAC-03")
 def code_explains_itself(repository: Any, bounds: Any) -> Iterator[Said]:
-    """Go through the roles and Terraform modules of the repository: each has a README.
-
-    A template belongs to its role or module and is explained there. Modules of Ansible carry their documentation in
-    themselves; that it can be read is what the building of the pages shows.
+    """Go through the roles, Ansible modules, Terraform folders and templates of the repository: each role and folder
+    has a README, each module its documentation. A template belongs to its role or folder; any other has a README above
+    it, or a page that names it.
     """
-    if repository.get("kind") != "infrastructure":
-        yield from _other(repository)
+    if not is_infrastructure(repository):
+        yield no_code(repository)
         return
-    roles, blocks = repository.roles, modules(repository.files)
-    yield expect(roles or blocks, f"{repository.name} holds roles or modules", observed=len(roles) + len(blocks))
-    missing = [f"role {role.name}" for role in roles if not role.readme]
-    missing += [f"module {folder}" for folder, documented in blocks.items() if not documented]
+    found = explained(repository)
+    yield expect(found, f"{repository.name} holds roles, modules or templates", observed=len(found))
+    missing = [name for name, told in found.items() if not told]
     yield expect(
         len(missing) <= bounds.missing_max_count,
-        f"each of {len(roles)} roles and {len(blocks)} modules of {repository.name} has its page",
+        f"each of {len(found)} roles, modules and templates of {repository.name} is explained",
         observed=missing,
         expected=bounds.missing_max_count,
     )
@@ -218,8 +252,8 @@ def code_explains_itself(repository: Any, bounds: Any) -> Iterator[Said]:
 @control("IAC-03", "builds")
 def the_pages_build(repository: Any, estate: Any) -> Iterator[Said]:
     """Look at the newest finished run of the pipeline: a stage that builds the pages is in it, and green."""
-    if repository.get("kind") != "infrastructure":
-        yield from _other(repository)
+    if not is_infrastructure(repository):
+        yield no_code(repository)
         return
     finished = [
         run
@@ -242,8 +276,8 @@ def _pages(repository: Any) -> tuple[str, ...]:
 def building_blocks_are_shared(repository: Any, bounds: Any) -> Iterator[Said]:
     """Compare the roles and modules of the repository with one another: no block of lines above the bound stands in two
     places, and each role states which arguments it takes."""
-    if repository.get("kind") != "infrastructure":
-        yield from _other(repository)
+    if not is_infrastructure(repository):
+        yield no_code(repository)
         return
     roles = repository.roles
     yield expect(roles, f"{repository.name} holds roles", observed=len(roles), expected="1 or more")

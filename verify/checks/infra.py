@@ -7,24 +7,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import from_epoch
 from verify.engine.control import Said, control, expect, unknown
-from verify.facts import inventory_page
+from verify.facts import capacity, inventory_page
 from verify.facts.backups import differing, proved
 from verify.facts.costs import costs
+from verify.facts.foresight import failovers
 from verify.facts.metrics import metrics
 from verify.facts.patching import no_old_process, no_overdue_reboot, no_overdue_update, searched
 from verify.facts.pools import members
-from verify.facts.runs import runs
+from verify.facts.runs import Pack, runs
 from verify.facts.verdicts import judged, span
 
 
 @control("INFRA-01")
 def the_pool_can_grow(pool: Any, estate: Any, bounds: Any) -> Iterator[Said]:
-    """Read the least and the largest size that the inventory declares for the pool, and count its hosts that Prometheus
-    sees answering.
+    """Read the least and the largest size that the inventory declares for the pool, count its hosts that Prometheus
+    sees answering, and those that it saw hour by hour in the window: they were as many as the largest size for no
+    longer in all than the bound allows.
 
-    A pool that is at its largest size now has been so since its youngest host joined, by that host's first sample: that
-    may be a day. Where Prometheus itself remembers less than the window, a host that looks young proves no growth.
+    A pool that is at its largest size now has been so since its youngest host joined, by that host's first sample.
+    Where Prometheus itself remembers less than the window, a host that looks young proves no growth. A host that
+    answered and left the inventory may have belonged to any pool, unless one of them names it in ``left``.
     """
     size = pool.get("size") or {}
     declared = isinstance(size.get("min"), int) and isinstance(size.get("max"), int) and 0 < size["min"] <= size["max"]
@@ -39,16 +43,24 @@ def the_pool_can_grow(pool: Any, estate: Any, bounds: Any) -> Iterator[Said]:
         len(answering) >= size["min"], f"at least {size['min']} hosts of the pool {pool.name} answer", observed=observed
     )
     yield expect(len(hosts) <= size["max"], f"the pool {pool.name} is not above its largest size", observed=observed)
-    if len(hosts) < size["max"]:
-        yield expect(True, f"the pool {pool.name} has room to grow", observed=observed)
-        return
-    youngest = min(seen.host("history_s", one) for one in hosts)
-    if youngest <= bounds.pinned_max_s and not _prometheus_saw(seen, bounds.window_s):
+    yield from _not_pinned(pool, estate, bounds, observed)
+
+
+def _not_pinned(pool: Any, estate: Any, bounds: Any, observed: dict[str, Any]) -> Iterator[Said]:
+    seen, most = metrics(estate), observed["max"]
+    stood = capacity.sizes(estate, pool, most, bounds.window_s)
+    now = observed["hosts"] >= most
+    youngest = min(seen.host("history_s", one) for one in members(estate, pool)) if now else 0.0
+    pinned = max(stood.sure_s, youngest)
+    told = f"the pool {pool.name} has stood at its largest size for no more than {span(bounds.pinned_max_s)}"
+    shown, wanted = {**observed, "seconds": pinned}, f"fewer than {most} hosts"
+    if pinned <= bounds.pinned_max_s and now and not _prometheus_saw(seen, bounds.window_s):
         yield unknown(f"The pool {pool.name} is at its largest size, and samples reach back {span(youngest)} only.")
+    elif pinned <= bounds.pinned_max_s < stood.possible_s:
+        gone = ", ".join(stood.gone)
+        yield unknown(f"Whether {told} cannot be told: {gone} left the inventory, and no pool names it in left.")
     else:
-        told = f"the pool {pool.name} has stood at its largest size for no more than {span(bounds.pinned_max_s)}"
-        pinned = {**observed, "seconds": youngest}
-        yield expect(youngest <= bounds.pinned_max_s, told, observed=pinned, expected=f"fewer than {size['max']} hosts")
+        yield expect(pinned <= bounds.pinned_max_s, told, observed=shown, expected=wanted)
 
 
 def _prometheus_saw(seen: Any, window_s: float) -> bool:
@@ -156,14 +168,18 @@ def recovery_was_rehearsed(estate: Any, bounds: Any) -> Iterator[Said]:
     loss are inside the targets that were set for it, and inside the bounds in any case.
 
     A drill that failed after one that passed counts, because it is what is known of today. So does a drill that was
-    changed since it was sealed; and none may hide how it ended behind a record that cannot be read.
+    changed since it was sealed; and none may hide how it ended behind a record that cannot be read, or that it never
+    got because it was killed and nobody ran it again. A live environment may be drilled on a copy beside it: that loses
+    nothing and measures no loss, so the newest live drill has to tell it; and it is said when the switch itself was
+    last proved, which AUTOMATION-04 asks for.
     """
     packs = runs(estate).drills
     yield expect(packs, f"a drill of {estate.name} is on file", observed=len(packs), expected="1 or more")
     if not packs:
         return
-    unread = [one.name for one in packs if one.record is None]
-    yield expect(not unread, f"the record of each drill of {estate.name} can be read", observed=unread, expected=[])
+    unread = {one.name: list(one.faults) for one in packs if one.record is None}
+    claim = f"each drill of {estate.name} ended with a record that can be read"
+    yield expect(not unread, claim, observed=unread, expected={})
     last = packs[-1]
     yield expect(last.intact, f"the seal of the drill {last.name} holds", observed=list(last.faults))
     if last.ended is None:
@@ -175,15 +191,34 @@ def recovery_was_rehearsed(estate: Any, bounds: Any) -> Iterator[Said]:
         observed=estate.now - last.ended,
         expected=bounds.exercise_max_age_s,
     )
-    yield expect(last.passed, f"the drill {last.name} passed", observed=last.verdict, expected="pass")
-    targets = (
-        ("time to recover", last.rto_s, last.rto_target_s, bounds.rto_max_s),
-        ("loss of data", last.rpo_s, last.rpo_target_s, bounds.rpo_max_s),
-    )
-    for what, measured, target, most in targets:
-        limit = most if target is None else min(target, most)
-        claim = f"the {what} of the drill {last.name} was measured and is within {span(limit)}"
-        yield expect(measured is not None and measured <= limit, claim, observed=measured, expected=limit)
+    claim = f"the drill {last.name} passed{_on_a_copy(estate, last)}"
+    yield expect(last.passed, claim, observed=last.verdict, expected="pass")
+    yield from _inside(last, "time to recover", last.rto_s, last.rto_target_s, bounds.rto_max_s)
+    # A copy takes nothing away and measures no loss: the newest other drill tells it, and AUTOMATION-04 its age.
+    live = next((one for one in reversed(packs) if one.mode == "live"), None)
+    if live is not None and live is not last:
+        yield expect(
+            live.intact and live.passed,
+            f"the newest drill that measured a loss, {live.name}, is intact and passed",
+            observed={"faults": list(live.faults), "verdict": live.verdict},
+        )
+    told = live or last
+    yield from _inside(told, "loss of data", live.rpo_s if live else None, told.rpo_target_s, bounds.rpo_max_s)
+
+
+def _inside(pack: Any, what: str, measured: float | None, target: float | None, most: float) -> Iterator[Said]:
+    limit = most if target is None else min(target, most)
+    claim = f"the {what} of the drill {pack.name} was measured and is within {span(limit)}"
+    yield expect(measured is not None and measured <= limit, claim, observed=measured, expected=limit)
+
+
+def _on_a_copy(estate: Any, last: Pack) -> str:
+    """Return what has to be said of a drill on a copy, in which no client was moved; nothing for a live one."""
+    if last.mode != "copy":
+        return ""
+    ended, name = max(failovers(estate, since=0.0), default=(0.0, ""))
+    told = f"last proved on {from_epoch(ended):%Y-%m-%d} by {name}" if name else "never proved"
+    return f", on a copy; the switch itself was {told}"
 
 
 @control("INFRA-06")
@@ -192,7 +227,8 @@ def the_newest_backup_was_restored(asset: Any, estate: Any, bounds: Any) -> Iter
     of its content there ended as expected.
 
     A test is of the newest backup when no backup that could have been taken was newer as the test began; where none of
-    that time is kept, nobody can tell. A host on which the files lie anyway is no scratch host for them.
+    that time is kept, nobody can tell. The host that serves the data is no scratch host for it: that of the files, or
+    the primary of the database.
     """
     test = asset.last_restore_test
     yield expect(test is not None, f"a restore of {asset.name} was tested", observed=len(asset.restore_tests))
@@ -211,9 +247,8 @@ def the_newest_backup_was_restored(asset: Any, estate: Any, bounds: Any) -> Iter
         observed={"result": test.result, "checks": len(test.checks), "differ": differing(test)},
         expected="verified, by 1 check or more",
     )
-    if asset.get("source") == "restic":
-        claim = f"the files of {asset.name} were restored to another host than theirs"
-        yield expect(test.host != asset.get("host"), claim, observed=test.host)
+    claim = f"{asset.name} was restored to another host than the one that serves it"
+    yield expect(test.host and not asset.served_by(test.host), claim, observed=test.host)
     then = [one for one in asset.backups if one.ok and one.stopped <= test.started]
     newest = max(then, key=lambda one: one.stopped, default=None)
     if newest is None:

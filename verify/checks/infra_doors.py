@@ -9,7 +9,7 @@ from typing import Any
 
 from verify.engine.control import Said, control, expect, not_applicable, unknown
 from verify.facts import doors
-from verify.facts.baseline import judged_rules
+from verify.facts.baseline import judged_rules, loosened, needless, skipped
 from verify.facts.grants import only_known_ways_in
 from verify.facts.host_uses import account_of, born, entrances, idle_s, uses
 from verify.facts.registers import register
@@ -146,12 +146,21 @@ def the_baseline_holds(host: Any, bounds: Any) -> Iterator[Said]:
     files, accounts, services - and expect that enough of those that concern it hold.
 
     A rule of the machine's kernel does not concern a container; a rule that the environment leaves out, with its
-    reason, is not counted either.
+    reason, is not counted either. But no more than a small part may be left out: a rate over what is left of a baseline
+    says little.
     """
     concerned = [one for one in judged_rules(host) if one.holds is not None]
     failed = [one for one in concerned if not one.holds]
     summary = {"rules": len(concerned), "failed": [one.rule.id for one in failed]}
     yield expect(concerned, f"rules of the baseline concern {host.name}", observed=summary)
+    spared = sorted(skipped(host))
+    share = len(spared) / (len(concerned) + len(spared)) if spared else 0.0
+    yield expect(
+        share <= bounds.left_out_max_ratio,
+        f"at most {percent(bounds.left_out_max_ratio)} of the baseline's rules are left out on {host.name}",
+        observed={"left_out": spared, "ratio": share},
+        expected=bounds.left_out_max_ratio,
+    )
     ratio = (len(concerned) - len(failed)) / len(concerned) if concerned else 0.0
     told = "; ".join(f"{one.rule.claim}: {one.observed}" for one in failed)
     claim = f"{percent(bounds.min_ratio)} of the baseline's rules hold on {host.name} ({percent(ratio)} do)"
@@ -160,6 +169,42 @@ def the_baseline_holds(host: Any, bounds: Any) -> Iterator[Said]:
         f"{claim}: {told}" if ratio < bounds.min_ratio else claim,
         observed=summary,
         expected=bounds.min_ratio,
+    )
+
+
+@control("INFRA-08", "exceptions")
+def each_exception_is_needed(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Test the rules that the environment leaves out on the hosts that they are left out on: each breaks on one of
+    them at least. An exception that is not needed hides the day on which its rule breaks.
+    """
+    hosts = estate.views("host")
+    if not any(skipped(host) for host in hosts):
+        yield not_applicable(f"{estate.name} leaves no rule of the baseline out")
+        return
+    found = needless(hosts)
+    claim = "each rule of the baseline that is left out breaks somewhere"
+    yield expect(
+        len(found) <= bounds.needless_max_count,
+        f"{claim}, but not {', '.join(found)}" if found else claim,
+        observed=found,
+        expected=bounds.needless_max_count,
+    )
+
+
+@control("INFRA-08", "sshd")
+def no_block_of_sshd_loosens_a_rule(host: Any, bounds: Any) -> Iterator[Said]:
+    """Read every Match block of sshd's files: what ``sshd -T`` tells of connections in general, no block takes back.
+
+    The rules are those of the baseline for sshd. A block counts whomever it is for, so that nothing rests on a list of
+    users and addresses.
+    """
+    found, known = sorted(loosened(host)), len(host.sshd_blocks)
+    claim = f"none of the {known} Match blocks of sshd on {host.name} loosens a rule of the baseline"
+    yield expect(
+        len(found) <= bounds.new_max_count,
+        f"{claim}: {'; '.join(found)}" if found else claim,
+        observed=found,
+        expected=bounds.new_max_count,
     )
 
 

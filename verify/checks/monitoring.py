@@ -10,8 +10,8 @@ from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._kpi import resolution
 from verify.engine.control import Said, control, expect, not_applicable, unknown
-from verify.facts import measured
-from verify.facts.alerting import SEVERITIES, watched
+from verify.facts import admin_trail, measured
+from verify.facts.alerting import PRIORITY, SEVERITIES, watched
 from verify.facts.alerts import alerts
 from verify.facts.metrics import metrics
 from verify.facts.probing import probe_samples, probe_targets, rules_on
@@ -47,9 +47,14 @@ def alerts_are_resolved_in_time(estate: Any, bounds: Any) -> Iterator[Said]:
 
 
 @control("MONITORING-02")
-def the_critical_service_is_watched(service: Any, estate: Any) -> Iterator[Said]:
-    """Follow the path of a failure of a critical service: Prometheus probes it and has a result; a rule would fire on a
-    failed probe; Alertmanager would bring that alert to a receiver that tells somebody."""
+def the_critical_service_is_watched(service: Any, estate: Any, bounds: Any) -> Iterator[Said]:
+    """Follow the path of a failure of a critical service: Prometheus probes it and has a result; a rule of a severity
+    that pages would fire on a failed probe, soon; Alertmanager would bring that alert, at any time of the week, to a
+    receiver that tells somebody, and neither a silence nor an alert that fires now keeps it from there.
+
+    A rule counts when its expression compares the probe itself, or what it said over a time, with a number, alone or
+    beside others with ``or``. A route counts when it is neither muted at times nor active at times only.
+    """
     if not service.get("critical"):
         yield not_applicable(f"{service.name} is declared as not critical")
         return
@@ -64,26 +69,42 @@ def the_critical_service_is_watched(service: Any, estate: Any) -> Iterator[Said]
     samples = probe_samples(estate, probe)
     yield expect(samples, f"Prometheus knows how the last probe of {service.name} ended", observed=len(samples))
     for sample in samples:
-        yield from _path(estate, service, sample)
+        yield from _path(estate, service, sample, bounds)
 
 
-def _path(estate: Any, service: Any, sample: Any) -> Iterator[Said]:
-    rules = rules_on(estate, sample.labels)
-    names = [rule.name for rule in rules]
-    yield expect(rules, f"a rule fires when the probe of {service.name} fails", observed=names, expected="1 or more")
-    for rule in rules:
-        labels = {**sample.labels, **rule.labels, "alertname": rule.name}
-        receivers = [name for name in alerts(estate).routes_to(labels) if alerts(estate).tells(name)]
-        yield expect(
-            receivers,
-            f"{rule.name} of {service.name} reaches a receiver that tells somebody",
-            observed=alerts(estate).routes_to(labels),
-        )
+def _path(estate: Any, service: Any, sample: Any, bounds: Any) -> Iterator[Said]:
+    watching = rules_on(estate, sample.labels)
+    found = {one.rule.name: one.rule.labels.get("severity") for one in watching}
+    yield expect(watching, f"a rule fires when the probe of {service.name} fails", observed=found, expected="1 or more")
+    paging = [one for one in watching if PRIORITY.get(one.rule.labels.get("severity", "")) == "critical"]
+    yield expect(paging, f"a rule of {service.name} has a severity that pages", observed=found, expected="critical")
+    soonest = min((one.delay_s for one in paging), default=None)
+    yield expect(
+        soonest is not None and soonest <= bounds.hold_max_s,
+        f"a rule that pages fires when the probe of {service.name} has failed for {span(bounds.hold_max_s)}",
+        observed=soonest,
+        expected=bounds.hold_max_s,
+    )
+    for one in paging:
+        yield from _way(estate, service, one.rule, {**sample.labels, **one.rule.labels, "alertname": one.rule.name})
+
+
+def _way(estate: Any, service: Any, rule: Any, labels: dict[str, str]) -> Iterator[Said]:
+    """Follow an alert from Prometheus to a person; the server's own labels are on it as Alertmanager gets it."""
+    sent = {**metrics(estate).external_labels, **labels}
+    seen = alerts(estate)
+    told = [name for name in seen.routes_to(sent, at_any_time=True) if seen.tells(name)]
+    claim = f"{rule.name} of {service.name} reaches a receiver that tells somebody, at any time"
+    yield expect(told, claim, observed=seen.routes_to(sent))
+    silenced, inhibited = seen.silenced(sent), seen.inhibited(sent)
+    yield expect(not silenced, f"no silence swallows {rule.name} of {service.name}", observed=silenced, expected=[])
+    claim = f"no alert that fires keeps {rule.name} of {service.name} from people"
+    yield expect(not inhibited, claim, observed=inhibited, expected=[])
 
 
 @control("MONITORING-02", "delivery")
 def alerts_leave_prometheus(estate: Any) -> Iterator[Said]:
-    """Look at the way out: Prometheus knows an Alertmanager, and no notification failed in the last day."""
+    """Look at the way out: Alertmanager sent notifications in the last day, and none of them failed."""
     seen = metrics(estate)
     failed = seen.total("notifications_failed_1d")
     sent = seen.total("notifications_1d")
@@ -94,7 +115,8 @@ def alerts_leave_prometheus(estate: Any) -> Iterator[Said]:
 @control("MONITORING-03")
 def logs_of_the_host_arrive_and_stay(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """Look for the host's newest line in the central logs. The verification logged in on every host a moment before,
-    and sshd writes a line about that, so a line from that moment has to be there.
+    and sshd writes a line about that, so a line from that moment has to be there: that very one, as the host's own
+    journal has it, or a younger one of sshd.
 
     The oldest log has to be 30 days old, unless the host itself is younger, by its journal and its machine id.
     """
@@ -112,6 +134,7 @@ def logs_of_the_host_arrive_and_stay(host: Any, estate: Any, bounds: Any) -> Ite
         observed=max(0.0, delay),
         expected=bounds.delay_max_s,
     )
+    yield from admin_trail.canary(estate, host, bounds.delay_max_s)
     yield from _kept(host, stores, estate.now, bounds)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from verify.engine.control import Said, control, expect, not_applicable, unknown
 from verify.facts.calendar import day_of
-from verify.facts.deeds import SLACK_S, Deed, deeds, records_of
+from verify.facts.deeds import SLACK_S, Deed, deeds, records_of, upgrades
 from verify.facts.figures import names as figure_names
 from verify.facts.history import figures
 from verify.facts.registers import register
@@ -24,7 +24,8 @@ def no_figure_misses_a_day(estate: Any, bounds: Any) -> Iterator[Said]:
     """Read the key figures of past runs from the ledger: each has a sample of each of the last 30 days.
 
     A figure that measured nothing because there was nothing to measure counts; one whose source did not answer does
-    not. Days before the ledger's first run are no history, so a young ledger is unknown.
+    not, and of one that was measured and could not be told nobody knows. Days before the ledger's first run are no
+    history, so a young ledger is unknown.
     """
     past = figures(estate)
     names = figure_names(estate)
@@ -34,7 +35,11 @@ def no_figure_misses_a_day(estate: Any, bounds: Any) -> Iterator[Said]:
         yield unknown(f"the ledger begins on {past.first}, and {days[0]} to {days[-1]} are looked at")
         days = [day for day in days if past.first is not None and day >= past.first]
     for name in names:
-        holes = [day.isoformat() for day in days if day not in past.days(name)]
+        had, untold = past.days(name), past.untold(name)
+        dark = [day.isoformat() for day in days if day in untold]
+        if dark:
+            yield unknown(f"{name} was measured on {len(dark)} days and could not be told", observed=dark)
+        holes = [day.isoformat() for day in days if day not in had | untold]
         yield expect(not holes, f"{name} has a sample of each of {len(days)} days", observed=holes, expected=[])
 
 
@@ -50,10 +55,13 @@ def changes_are_written_down_as_they_happen(estate: Any, bounds: Any) -> Iterato
     recoveries, live drills among them. Each belongs to a change on record that covers its time and that was brought up
     to date, with how it ended, when it was over: on the same day, or within the bound where the day was over too.
 
-    What was written before something was done is its plan, and tells nothing of it. What leaves no record at all is not
+    What was written before something was done is its plan, and tells nothing of it. Upgrades that leave no record are
+    read from apt's own history on each host, but for those of unattended-upgrades. What else leaves no record is not
     seen here: other controls compare the estate with its code and its page.
     """
-    done = deeds(estate, since=estate.now - bounds.window_s)
+    since = estate.now - bounds.window_s
+    done = deeds(estate, since=since)
+    done += [deed for host in estate.views("host") for deed in upgrades(estate, host, since=since)]
     changes = register(estate, "change")
     for deed in done:
         yield from _written(estate, deed, changes, bounds)

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 from verify.engine.control import Said, control, expect, not_applicable, unknown
-from verify.facts.alerting import answered, watched
+from verify.facts.alerting import ASKED_S, answered, watched
 from verify.facts.alerts import alerts
+from verify.facts.history import last_whole_run
 from verify.facts.metrics import metrics
 from verify.facts.registers import register
 from verify.facts.verdicts import clock, percent, span
@@ -21,11 +23,16 @@ DAY = 86400.0
 def alerts_of_the_night_are_answered(estate: Any, bounds: Any) -> Iterator[Said]:
     """Take every alert that Prometheus saw firing in the window and look for a person's answer in the records.
 
+    The window reaches back to the last run of an earlier day that looked at everything, so that a run that comes later
+    than that of yesterday, or after days without one, leaves no hole; it is never shorter than the bound says.
     An alert is in order when somebody acknowledged it in time, or it has ended. Before that, prove that there was
     something to fire: rules are loaded and evaluated, and Prometheus watched during the window.
     """
-    yield from watched(estate, bounds.window_s)
-    for one in alerts(estate).answers(estate.now - bounds.window_s):
+    before = last_whole_run(estate)
+    window = bounds.window_s if before is None else max(bounds.window_s, estate.now - before)
+    window = min(window, ASKED_S)
+    yield from watched(estate, window)
+    for one in alerts(estate).answers(estate.now - window):
         yield expect(
             answered(one, bounds.ack_max_s) or one.episode.ended is not None,
             f"{one.episode.name} of {one.episode.labels.get('host', estate.name)} was acknowledged within "
@@ -44,6 +51,21 @@ def open_incidents_have_an_owner(estate: Any) -> Iterator[Said]:
         yield expect(incident.owner, f"{incident.id} ({incident.title}) has an owner", observed=incident.owner)
     if not open_ones:
         yield not_applicable(f"none of the {len(found)} incidents on record is open")
+
+
+@control("MORNING-01", "silences")
+def silences_are_short_and_explained(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Ask Alertmanager for the silences that are active or yet to begin: each says who made it and why, and ends within
+    a day of its beginning. What a longer one swallows, nobody sees fire, and nobody answers."""
+    found = alerts(estate).silences
+    told = [f"{one.told}, until {clock(one.ends)}" for one in found]
+    for one in found:
+        lasts = one.ends - one.starts
+        claim = f"the silence of {', '.join(one.matchers)} is over within {span(bounds.silence_max_s)}"
+        yield expect(lasts <= bounds.silence_max_s, claim, observed=lasts, expected=bounds.silence_max_s)
+        named = one.created_by.strip() and one.comment.strip()
+        yield expect(named, f"the silence of {', '.join(one.matchers)} says who made it and why", observed=one.told)
+    yield expect(True, f"Alertmanager told its silences ({len(found)})", observed=told)
 
 
 @control("MORNING-02")
@@ -76,7 +98,8 @@ def the_host_answers_and_is_not_saturated(host: Any, estate: Any, bounds: Any) -
 
 def _below(host: Any, what: str, value: float, limit: float) -> Said:
     claim = f"{host.name} uses at most {percent(limit)} of {what}"
-    return expect(value <= limit, claim, observed=value, expected=limit)
+    # What is no number was not measured; an idle processor may seem to be used a little less than not at all.
+    return expect(math.isfinite(value) and value <= limit, claim, observed=value, expected=limit)
 
 
 def _storage(host: Any, seen: Any, bounds: Any) -> Iterator[Said]:
@@ -97,7 +120,7 @@ def _network(host: Any, seen: Any, bounds: Any) -> Iterator[Said]:
     yield expect(errors, f"Prometheus counts the packets of {host.name}", observed=len(errors))
     for sample in errors:
         yield expect(
-            sample.value <= bounds.error_max_ratio,
+            math.isfinite(sample.value) and sample.value <= bounds.error_max_ratio,
             f"at most {percent(bounds.error_max_ratio)} of the packets on {sample.labels['device']} of {host.name} are "
             "faulty",
             observed=sample.value,

@@ -10,6 +10,7 @@ from typing import Any
 from verify.engine.control import Said, control, expect, not_applicable, unknown
 from verify.facts import capacity
 from verify.facts.findings import each_image, no_critical_open, no_old_high, young_scan
+from verify.facts.logs import kept
 from verify.facts.registers import register
 from verify.facts.verdicts import percent, span
 from verify.facts.vulnerabilities import vulnerabilities
@@ -62,7 +63,8 @@ def images_were_scanned_and_are_within_bounds(estate: Any, bounds: Any) -> Itera
 
 
 def _scan(name: str, scan: Any, estate: Any, bounds: Any) -> Iterator[Said]:
-    yield from young_scan(name, scan, now=estate.now, max_age_s=bounds.scan_max_age_s)
+    ages = {"max_age_s": bounds.scan_max_age_s, "database_max_age_s": bounds.database_max_age_s}
+    yield from young_scan(name, scan, now=estate.now, **ages)
     if scan is not None:
         yield from no_critical_open(name, scan, most=bounds.critical_max_count)
         yield from no_old_high(name, scan, now=estate.now, high_s=bounds.high_s)
@@ -110,7 +112,8 @@ def _forecast(pool: Any, estate: Any, bounds: Any) -> Iterator[Said]:
 @control("MORNING-07")
 def deployments_of_the_night_ended_well(estate: Any, bounds: Any) -> Iterator[Said]:
     """Take every deployment on record that began since yesterday morning: it ended, healthy or rolled back, by checks
-    that were made afterwards, and its record names the log.
+    that were made afterwards, and its record names the log, which is kept: not empty below ``verify_logs_dir``, or as
+    the log of a pipeline's run on record.
 
     One that began in the last hour may still be under way.
     """
@@ -119,7 +122,7 @@ def deployments_of_the_night_ended_well(estate: Any, bounds: Any) -> Iterator[Sa
     running = [one for one in night if one.ended is None and estate.now - one.started <= bounds.running_max_s]
     for one in night:
         if one not in running:
-            yield from _ended_well(one)
+            yield from _ended_well(one, estate)
     if night and len(running) == len(night):
         yield not_applicable(
             f"{', '.join(one.id for one in running)} may still be under way, and nothing else was deployed"
@@ -130,7 +133,7 @@ def deployments_of_the_night_ended_well(estate: Any, bounds: Any) -> Iterator[Sa
         )
 
 
-def _ended_well(one: Any) -> Iterator[Said]:
+def _ended_well(one: Any, estate: Any) -> Iterator[Said]:
     name = f"the deployment {one.id} of {one.service} {one.version}"
     yield expect(one.ended is not None, f"{name} came to its end", observed=one.outcome)
     yield expect(
@@ -143,3 +146,5 @@ def _ended_well(one: Any) -> Iterator[Said]:
     failed = [check.name for check in checks if check.result != "ok"]
     yield expect(checks and not failed, f"{name} was checked afterwards, and is well", observed=failed or len(checks))
     yield expect(one.log, f"{name} names its log", observed=one.log)
+    if one.log:
+        yield kept(estate, one.log, name)

@@ -1,14 +1,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""MORNING: what every other line about a host rests on - its clock, and the timers that do its routine work."""
+"""MORNING: what the hosts say themselves - clocks, timers, units and file systems - and whether services answer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from verify.engine.control import Said, control, expect, unknown
-from verify.facts.verdicts import clock, span
+from verify.engine.control import Said, control, expect, not_applicable, unknown
+from verify.facts.metrics import metrics
+from verify.facts.probing import probe_samples
+from verify.facts.storage import read_only, unmounted, unwatched
+from verify.facts.verdicts import clock, percent, span
 
 # Packages whose own work hangs on a timer that they bring. Source: their file lists in Debian 12.
 _OF_PACKAGES = {"systemd": "systemd-tmpfiles-clean.timer", "logrotate": "logrotate.timer"}
@@ -57,3 +60,61 @@ def routine_work_is_on_time(host: Any, estate: Any, bounds: Any) -> Iterator[Sai
 
 def _installed(host: Any, package: str) -> bool:
     return package in host.packages and bool(host.packages[package].installed)
+
+
+@control("MORNING-02", "units")
+def no_unit_failed(host: Any) -> Iterator[Said]:
+    """Ask systemd for the state of every unit and of the system as a whole: none failed, and the host is up and
+    running. A unit that failed stays among these until it is started again or somebody resets it."""
+    units = host.units
+    failed = sorted({*host.failed_units, *(one.name for one in host.services.values() if one.active == "failed")})
+    yield expect(units, f"systemd of {host.name} knows its units", observed=len(units), expected="1 or more")
+    yield expect(not failed, f"none of {len(units)} units of {host.name} failed", observed=failed, expected=[])
+    system = host.system
+    counted = {"state": system.state, "failed": system.failed_units}
+    claim = f"systemd of {host.name} is up and counts no failed unit"
+    yield expect(system.state == "running" and not system.failed_units, claim, observed=counted, expected="running")
+
+
+@control("MORNING-02", "storage")
+def file_systems_are_there_and_have_room(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
+    """Take the host's own list of its file systems (df): each has room and inodes left, and Prometheus has a sample of
+    each, so that none can fill unseen. What /etc/fstab wants mounted is mounted, and may be written to where it says
+    so.
+
+    The file system of a container lies on another one, whose sample counts for both.
+    """
+    disks = host.disks
+    yield expect(disks, f"df shows file systems of {host.name}", observed=len(disks), expected="1 or more")
+    for one in disks:
+        for what, ratio, limit in (
+            ("space", one.used_ratio, bounds.disk_max_ratio),
+            ("inodes", one.inode_ratio, bounds.inode_max_ratio),
+        ):
+            claim = f"at most {percent(limit)} of the {what} on {one.target} of {host.name} is used, by df"
+            yield expect(ratio <= limit, claim, observed=ratio, expected=limit)
+    seen = metrics(estate)
+    for name in ("filesystem_used_ratio", "filesystem_inodes_used_ratio"):
+        unseen = [one.target for one in unwatched(disks, seen.hosts(name).get(host.name, []), inodes="inodes" in name)]
+        yield expect(not unseen, f"Prometheus has {name} of each file system of {host.name}", observed=unseen)
+    gone, closed = unmounted(host), read_only(host)
+    yield expect(not gone, f"all that fstab of {host.name} names is mounted", observed=gone, expected=[])
+    yield expect(not closed, f"no file system of {host.name} turned read-only", observed=closed, expected=[])
+
+
+@control("MORNING-02", "services")
+def the_critical_service_answers(service: Any, estate: Any, bounds: Any) -> Iterator[Said]:
+    """Take the newest result of each probe of a critical service: it is young, and it succeeded."""
+    if not service.get("critical"):
+        yield not_applicable(f"{service.name} is declared as not critical")
+        return
+    probe = service.get("probe")
+    samples = probe_samples(estate, probe)
+    yield expect(samples, f"Prometheus knows how the last probe of {service.name} ended", observed=len(samples))
+    failed = [dict(one.labels) for one in samples if one.value != 1]
+    yield expect(not failed, f"{service.name} answers at {probe}", observed=failed, expected=[])
+    ages = [one.value for one in metrics(estate).some("probe_age_s") if one.labels.get("instance") == probe]
+    oldest = max(ages, default=None)
+    claim = f"{service.name} was probed within {span(bounds.probe_max_age_s)}"
+    young = oldest is not None and oldest <= bounds.probe_max_age_s
+    yield expect(young, claim, observed=oldest, expected=bounds.probe_max_age_s)

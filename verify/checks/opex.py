@@ -15,7 +15,7 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._kpi import (
 from verify.engine.control import Said, control, expect, not_applicable, unknown
 from verify.facts import measured
 from verify.facts.availability import available, failures, implied, seen_of
-from verify.facts.findings import each_image
+from verify.facts.findings import each_image, fresh_database
 from verify.facts.registers import register
 from verify.facts.remediation import critical_spans, scans_of
 from verify.facts.verdicts import judged, percent, span
@@ -24,13 +24,12 @@ from verify.facts.vulnerabilities import vulnerabilities
 
 @control("OPEX-01")
 def the_critical_service_was_available(service: Any, estate: Any, bounds: Any) -> Iterator[Said]:
-    """Count the answered probes of a critical service over the quarter, a missing sample as a failure."""
+    """Count the answered probes of a critical service over the quarter, a missing sample as a failure. Failures while
+    an approved change was made in its maintenance window are left out; the share with them is shown too."""
     if not service.get("critical"):
         yield not_applicable(f"{service.name} is declared as not critical")
         return
-    kpi = available(
-        estate, service, window_s=bounds.window_s, target=bounds.min_ratio, coverage=bounds.coverage_min_ratio
-    )
+    kpi = available(estate, service, bounds)
     claim = f"{service.name} answered {percent(bounds.min_ratio)} of its probes in {span(bounds.window_s)}"
     yield judged(kpi, claim, observed=seen_of(kpi))
 
@@ -42,9 +41,7 @@ def probes_and_incidents_tell_the_same(service: Any, estate: Any, bounds: Any) -
     What the wanted figures amount to together is shown as well: 720 hours between failures and 2 hours to recover are
     99.72 %, so that whoever meets both still misses 99.9 %. That is no fault of the service, and hidden nowhere.
     """
-    probed = available(
-        estate, service, window_s=bounds.window_s, target=bounds.min_ratio, coverage=bounds.coverage_min_ratio
-    )
+    probed = available(estate, service, bounds)
     told = consistency(availability=bounds.min_ratio, mtbf_s=bounds.between_min_s, mttr_s=bounds.recovery_max_s)
     by_incidents = implied(estate, service, window_s=bounds.window_s, target=bounds.min_ratio)
     if by_incidents is None:
@@ -68,7 +65,8 @@ def critical_incidents_are_short(estate: Any, bounds: Any) -> Iterator[Said]:
     """Take the critical incidents that were open at any time of the quarter, from the impact to the recovery; one that
     lasts counts up to now.
 
-    The mean has to be below the bound, and so has the longest: a mean hides the one that took a day.
+    The mean has to be below the bound, and so has the longest: a mean hides the one that took a day. What it took from
+    the detection is told beside.
     """
     spans = measured.critical_outages(estate, bounds.window_s)
     if not spans:
@@ -76,9 +74,11 @@ def critical_incidents_are_short(estate: Any, bounds: Any) -> Iterator[Said]:
         yield not_applicable(f"none of the {len(found)} incidents on record was critical in {span(bounds.window_s)}")
         return
     kpi = mttr(spans, now=estate.now, target_s=bounds.mean_max_s)
+    detected = mttr(measured.critical_outages(estate, bounds.window_s, since_detected=True), now=estate.now)
+    seen = f"from their detection, {detected.says}" if detected.n else "no detection is on record"
     yield expect(
         kpi.value is not None and kpi.value < bounds.mean_max_s,
-        f"critical incidents are over within {span(bounds.mean_max_s)} on average ({kpi.says})",
+        f"critical incidents are over within {span(bounds.mean_max_s)} on average ({kpi.says}; {seen})",
         observed=kpi.value,
         expected=bounds.mean_max_s,
     )
@@ -128,11 +128,12 @@ def deployments_succeed(estate: Any, bounds: Any) -> Iterator[Said]:
 @control("OPEX-05")
 def critical_vulnerabilities_vanish_within_a_day(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """Follow each critical finding of the host that has a fix through its scans of the quarter: it is gone, or the
-    patch run that brought the fix ended, within a day.
+    patch run that brought the fix ended, within a day. It is open still while a process of the host uses files that
+    were replaced by then, while the package waits for a reboot, or while the old kernel runs.
 
     The clock begins when a scan first offered the fix: scanners do not tell when it was published.
     """
-    yield from _mended_in_time(host.name, "host", estate, bounds)
+    yield from _mended_in_time(host.name, "host", estate, bounds, host=host)
 
 
 @control("OPEX-05", "images")
@@ -142,12 +143,12 @@ def critical_vulnerabilities_of_images_vanish_within_a_day(estate: Any, bounds: 
     yield from each_image(estate, lambda name, _scan: _mended_in_time(name, "image", estate, bounds))
 
 
-def _mended_in_time(name: str, kind: str, estate: Any, bounds: Any) -> Iterator[Said]:
+def _mended_in_time(name: str, kind: str, estate: Any, bounds: Any, *, host: Any = None) -> Iterator[Said]:
     scans, reach = scans_of(estate, name, bounds.window_s, kind=kind)
     yield expect(scans, f"{name} was scanned in the last {span(bounds.window_s)}", observed=len(scans))
     if not scans:
         return
-    spans = critical_spans(estate, name, scans)
+    spans = critical_spans(estate, name, scans, host=host)
     if spans:
         kpi = patch_latency(spans, now=estate.now, target_s=bounds.critical_s)
         late = [*kpi.parts.get("over", []), *kpi.parts["unanswered"]]
@@ -160,6 +161,8 @@ def _mended_in_time(name: str, kind: str, estate: Any, bounds: Any) -> Iterator[
     else:
         yield not_applicable(f"none of {len(scans)} scans of {name} offered a fix of a critical finding")
     newest = vulnerabilities(estate).newest(kind, name)
+    if newest is not None:
+        yield fresh_database(name, newest, bounds.database_max_age_s)
     if newest is not None and not newest.rated:
         yield unknown(f"{newest.scanner} does not rate all that it finds on {name}, so what is critical is unknown")
     if reach < bounds.window_s - bounds.critical_s:

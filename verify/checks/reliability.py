@@ -11,7 +11,16 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._kpi import resp
 from verify.engine.control import Said, control, expect, not_applicable, unknown
 from verify.facts import measured
 from verify.facts.alerting import watched
-from verify.facts.availability import WHOLE, available, incidents_of, observed_s, seen_of, unexplained
+from verify.facts.availability import (
+    WHOLE,
+    available,
+    incidents_of,
+    observed_s,
+    probe_step_s,
+    seen_of,
+    unexplained,
+)
+from verify.facts.declarations import hosts_of
 from verify.facts.findings import each_image, no_critical_open, young_scan
 from verify.facts.registers import register
 from verify.facts.runs import runs
@@ -25,15 +34,23 @@ DAY = 86400.0
 def the_service_is_available(service: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """Count the probes of the service that were answered in the window; a sample that is missing counts as a failure.
 
-    With too few samples the share is unknown, unless what was seen already uses up more than the budget of errors.
+    Failures while an approved change was made in its maintenance window are left out; the share with them is shown too.
+    With too few samples the share is unknown, unless what was seen already uses up more than the budget of errors. The
+    probes follow each other so closely that the smallest outage that counts is measured to a tenth of its length.
     """
-    kpi = available(
-        estate, service, window_s=bounds.window_s, target=bounds.min_ratio, coverage=bounds.coverage_min_ratio
-    )
+    kpi = available(estate, service, bounds)
     yield judged(
         kpi,
         f"{service.name} answered {percent(bounds.min_ratio)} of its probes in {span(bounds.window_s)}{budget(kpi)}",
         observed=seen_of(kpi),
+    )
+    step, most = probe_step_s(estate, service), bounds.interval_max_ratio * bounds.outage_min_s
+    yield expect(
+        step <= most,
+        f"the probes of {service.name} are at most {span(most)} apart, "
+        f"{percent(bounds.interval_max_ratio)} of the smallest outage that counts",
+        observed=step,
+        expected=most,
     )
 
 
@@ -74,7 +91,8 @@ def every_outage_belongs_to_an_incident(service: Any, estate: Any, bounds: Any) 
 
 @control("RELIABILITY-02")
 def alerts_get_a_quick_answer(estate: Any, bounds: Any) -> Iterator[Said]:
-    """Measure for each alert of the window how long it took from firing to the answer of a person.
+    """Measure for each alert of the window how long it took from firing to the answer of a person. What it took from
+    the delivery, where that is on record, is told beside.
 
     An alert that nobody answered counts as answered never, and stays in. Where none fired, the proof is that rules were
     evaluated all the time.
@@ -97,19 +115,28 @@ def alerts_get_a_quick_answer(estate: Any, bounds: Any) -> Iterator[Said]:
     else:
         yield expect(
             kpi.value is not None and kpi.value <= bounds.p95_max_s,
-            f"95 % of alerts are answered within {span(bounds.p95_max_s)} ({kpi.says})",
+            f"95 % of alerts are answered within {span(bounds.p95_max_s)} ({kpi.says}; {_delivered(estate, bounds)})",
             observed=kpi.value,
             expected=bounds.p95_max_s,
         )
 
 
+def _delivered(estate: Any, bounds: Any) -> str:
+    """Return in words how long answers took from the delivery of the alert."""
+    spans = measured.delivered_answers(estate, bounds.window_s)
+    if not spans:
+        return "no delivery is on record"
+    return f"from the delivery, {response(spans, now=estate.now, target_s=bounds.p95_max_s, quantile=0.95).says}"
+
+
 @control("RELIABILITY-03")
 def the_service_comes_back_in_time(service: Any, estate: Any, bounds: Any) -> Iterator[Said]:
-    """Take the last incident that a critical service had, and the last drill of the environment: both were over within
+    """Take the last incident that a critical service had, and the last drill that covered it: both were over within
     the bound, and the drill passed, is recent and under a seal that holds.
 
-    A disaster in earnest and the return from it are no drills. An incident that lasts counts up to now. A service that
-    never had one is proved by the drill alone.
+    A drill covers a service when it took away, or moved the traffic of, one of the hosts that the service declares
+    (``hosts``, or ``depends_on`` for those that hold its data). A disaster in earnest and the return from it are no
+    drills. An incident that lasts counts up to now. A service that never had one is proved by the drill alone.
     """
     if not service.get("critical"):
         yield not_applicable(f"{service.name} is declared as not critical")
@@ -124,12 +151,20 @@ def the_service_comes_back_in_time(service: Any, estate: Any, bounds: Any) -> It
             observed=took,
             expected=bounds.recovery_max_s,
         )
-    yield from _last_drill(estate, bounds)
+    yield from _last_drill(service, estate, bounds)
 
 
-def _last_drill(estate: Any, bounds: Any) -> Iterator[Said]:
-    found = runs(estate).drills
-    yield expect(found, f"a drill of {estate.name} is on record", observed=len(found), expected="1 or more")
+def _last_drill(service: Any, estate: Any, bounds: Any) -> Iterator[Said]:
+    own = hosts_of(estate, service.get("hosts")) | hosts_of(estate, service.get("depends_on"))
+    drills = runs(estate).drills
+    # What a record that cannot be read covered is not known; it stays in, and its seal is what fails.
+    found = [drill for drill in drills if drill.record is None or own & drill.covered]
+    yield expect(
+        found,
+        f"a drill that covered {service.name} is on record",
+        observed={drill.name: sorted(drill.covered) for drill in drills},
+        expected=f"a drill that recovered one of {', '.join(sorted(own)) or 'no declared host'}",
+    )
     if not found:
         return
     last = found[-1]
@@ -182,7 +217,8 @@ def no_daily_backup_was_missed(asset: Any, bounds: Any) -> Iterator[Said]:
 
 @control("RELIABILITY-05")
 def the_host_has_no_critical_vulnerability(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
-    """Take the newest scan of the host: it is from the last day, and no finding in it is critical.
+    """Take the newest scan of the host: it is from the last day, by a young list of vulnerabilities, and no finding in
+    it is critical.
 
     A finding counts also where no fix is published yet; then it is contained, and waived with an end.
     """
@@ -196,6 +232,7 @@ def no_image_has_a_critical_vulnerability(estate: Any, bounds: Any) -> Iterator[
 
 
 def _clean(name: str, scan: Any, estate: Any, bounds: Any) -> Iterator[Said]:
-    yield from young_scan(name, scan, now=estate.now, max_age_s=bounds.scan_max_age_s)
+    ages = {"max_age_s": bounds.scan_max_age_s, "database_max_age_s": bounds.database_max_age_s}
+    yield from young_scan(name, scan, now=estate.now, **ages)
     if scan is not None:
         yield from no_critical_open(name, scan, most=bounds.critical_max_count)

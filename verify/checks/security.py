@@ -11,6 +11,7 @@ from verify.engine.control import Said, control, expect, not_applicable, unknown
 from verify.facts.declarations import lines
 from verify.facts.grants import (
     keys_differ,
+    missing_accounts,
     missing_grants,
     only_known_ways_in,
     undeclared_grants,
@@ -28,7 +29,7 @@ from verify.facts.verdicts import span
 @control("SECURITY-01")
 def sudo_gives_what_was_declared(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """Read the rules of sudo with groups and aliases resolved, and compare the commands that each account may run with
-    ``verify_sudo``: nothing more, and no declared grant missing.
+    ``verify_sudo``: nothing more, and no command of a declared grant missing.
 
     No rule gives everything to anybody: not to everybody, not by a pattern, and as a whole only to a single account
     that was declared for it with a reason. Each grant was used within the bound, as the journal shows.
@@ -70,8 +71,9 @@ def _grants_are_used(host: Any, bounds: Any) -> Iterator[Said]:
 @control("SECURITY-01", "accounts")
 def accounts_are_those_declared(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """List the accounts that somebody can log in to (a shell, and a password or a key) and compare them with
-    ``verify_accounts``. The account of this verification is declared by being used. Who can enter by a certificate, or
-    by a key that is kept elsewhere, cannot be listed, so such ways of sshd have to be declared (``verify_sshd``)."""
+    ``verify_accounts``: none more, and none missing. The account of this verification is declared by being used. Who
+    can enter by a certificate, or by a key that is kept elsewhere, cannot be listed, so such ways of sshd have to be
+    declared (``verify_sshd``); where one is, a declared account has to be there only."""
     yield only_known_ways_in(estate, host)
     found = entrances(host)
     allowed = {row["name"] for row in lines(estate, "verify_accounts", host.name)} | {verifier(host)}
@@ -83,6 +85,8 @@ def accounts_are_those_declared(host: Any, estate: Any, bounds: Any) -> Iterator
         observed=extra,
         expected=bounds.undeclared_max_count,
     )
+    gone = missing_accounts(estate, host, found)
+    yield expect(not gone, f"each declared account can be entered on {host.name}", observed=gone, expected=[])
 
 
 @control("SECURITY-01", "keys")
@@ -106,7 +110,8 @@ def keys_are_those_declared(host: Any, estate: Any, bounds: Any) -> Iterator[Sai
 @control("SECURITY-01", "roles", on="postgresql")
 def database_roles_are_those_declared(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
     """Ask the database for its roles that can log in or are superusers, and compare them with
-    ``verify_database_roles``. A host whose database does not run has no roles that anybody could use."""
+    ``verify_database_roles``: none more, none with other power, none missing. A host whose database does not run has no
+    roles that anybody could use."""
     running = sorted(name for name, one in host.services.items() if name.startswith("postgresql@") and one.running)
     if not running:
         yield not_applicable(f"no database runs on {host.name}", observed=running)
@@ -115,16 +120,18 @@ def database_roles_are_those_declared(host: Any, estate: Any, bounds: Any) -> It
     yield expect(roles, f"the database of {host.name} told its roles", observed=len(roles), expected="1 or more")
     declared = {row["name"]: row for row in lines(estate, "verify_database_roles", host.name)}
     # Whoever may make roles or pass row security by is as good as a superuser.
-    powers = ("superuser", "create_role", "bypass_rls")
-    for one in roles:
-        powerful = [power for power in powers if one[power]]
-        if not one["login"] and not powerful:
-            continue
-        row = declared.get(one["name"])
-        yield expect(row is not None, f"the role {one['name']} of the database on {host.name} is declared")
-        if row is not None:
-            claim = f"the role {one['name']} on {host.name} has no more power than declared"
-            yield expect(row.get("superuser") or not powerful, claim, observed=powerful, expected=[])
+    powers = {
+        one["name"]: [power for power in ("superuser", "create_role", "bypass_rls") if one[power]] for one in roles
+    }
+    used = {one["name"] for one in roles if one["login"] or powers[one["name"]]}
+    for name in sorted(used):
+        yield expect(name in declared, f"the role {name} of the database on {host.name} is declared")
+        if name in declared:
+            given = bool(declared[name].get("superuser"))
+            claim = f"the role {name} on {host.name} has the power that is declared and no more"
+            yield expect(given == bool(powers[name]), claim, observed=powers[name])
+    gone = sorted(set(declared) - used)
+    yield expect(not gone, f"each declared role of the database is there on {host.name}", observed=gone, expected=[])
 
 
 @control("SECURITY-01", "systems")

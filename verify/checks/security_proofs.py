@@ -13,6 +13,7 @@ from verify.engine.evidence import ManualDue
 from verify.facts import admin_trail, doors, encryption
 from verify.facts.grants import verifier
 from verify.facts.host_uses import uses
+from verify.facts.registers import register
 from verify.facts.verdicts import span
 
 DAY = 86400.0
@@ -39,9 +40,9 @@ def no_weak_protocol_is_spoken(host: Any, estate: Any, bounds: Any) -> Iterator[
     """Begin TLS with each port that is declared for it, once as a client of today and once as one that knows nothing
     newer than TLS 1.1; the second has to be turned down. And read sshd's own settings for weak methods.
 
-    The handshakes are made on the host itself, so they see what the program does and not what a file says. Where the
-    line of a port declares the ``name`` that clients use or the ``authority`` that they trust, the certificate has
-    to be good for them; without either only its dates, key and signature are judged.
+    The handshakes are made on the host itself, so they see what the program does and not what a file says. The
+    certificate has to be good for the name that clients use (``name`` of the port's line, else that of the service's
+    probe, else the host's own) and by the ``authority`` that they trust, the system's own without one.
     """
     for keyword, weak in _SSH_OF_THE_PAST.items():
         value = host.sshd.get(keyword, "")
@@ -106,6 +107,29 @@ def backups_are_encrypted(asset: Any) -> Iterator[Said]:
     yield expect(repository.encrypted, f"the backups of {asset.name} are encrypted", observed=repository.encrypted)
 
 
+@control("SECURITY-02", "storage")
+def volumes_and_buckets_are_encrypted(estate: Any, bounds: Any) -> Iterator[Said]:
+    """Take the newest inventory of resources of each source: it is young, and says of each volume and bucket that what
+    it keeps is encrypted. One of which it says nothing may lie in the clear."""
+    newest = {row.source: row for row in register(estate, "resource_inventory")}
+    kept = []
+    for source, listing in sorted(newest.items()):
+        age, most = estate.now - listing.at, bounds.listing_max_age_s
+        claim = f"the inventory of {source} was taken within {span(most)}"
+        yield expect(age <= most, claim, observed=age, expected=most)
+        kept += [one for one in listing.resources if one.kind in ("volume", "bucket")]
+    plain = [f"{one.kind} {one.id}" for one in kept if one.encrypted is False]
+    silent = [f"{one.kind} {one.id}" for one in kept if one.encrypted is None]
+    if silent:
+        yield unknown(f"Whether {', '.join(silent)} is encrypted is not on record.", observed=silent)
+    if kept:
+        claim = f"none of {len(kept)} volumes and buckets keeps something in the clear"
+        yield expect(len(plain) <= bounds.plain_max_count, claim, observed=plain, expected=bounds.plain_max_count)
+    else:
+        whole = sum(len(listing.resources) for listing in newest.values())
+        yield not_applicable(f"none of {whole} resources of {estate.name} is a volume or bucket", observed=0)
+
+
 @control("SECURITY-05")
 def administration_is_logged(host: Any, bounds: Any) -> Iterator[Said]:
     """Look for the traces that this very visit left in the host's journal: the login of verification's account, and its
@@ -140,20 +164,22 @@ def administration_is_logged(host: Any, bounds: Any) -> Iterator[Said]:
 
 @control("SECURITY-05", "shipped")
 def the_trail_arrives_elsewhere(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
-    """Compare the newest line of sshd, sudo or su in the host's journal with the newest one that the log host has of
-    it: the second is at most so much behind the first. And the host's rsyslog sends somewhere."""
+    """Compare, for each of sshd, sudo and su, its newest line in the host's journal with the newest one that the log
+    host has of it: the second is at most so much behind the first. And the host's rsyslog sends somewhere."""
     receiver = host.in_group(admin_trail.RECEIVERS)
     yield expect(
         receiver or host.log_forwarding, f"{host.name} sends its logs to another host", observed=host.log_forwarding
     )
-    here = max((one.at for one in host.admin_lines), default=None)
+    here = admin_trail.newest_here(host.admin_lines, estate.now)
     yield expect(here, f"{host.name} logged what sshd and sudo did in the last day", observed=len(host.admin_lines))
-    if here is None:
+    if not here:
         return
-    behind = max(0.0, here - admin_trail.arrived(estate, host.name))
-    yield expect(
-        behind <= bounds.delay_max_s,
-        f"the log host has what {host.name} logged of its administration, at most {span(bounds.delay_max_s)} late",
-        observed=behind,
-        expected=bounds.delay_max_s,
-    )
+    there = admin_trail.arrived(estate, host.name)
+    for program, at in sorted(here.items()):
+        behind = max(0.0, at - there[program]) if program in there else "nothing of the last day"
+        yield expect(
+            program in there and at - there[program] <= bounds.delay_max_s,
+            f"the log host has what {program} logged on {host.name}, at most {span(bounds.delay_max_s)} late",
+            observed=behind,
+            expected=bounds.delay_max_s,
+        )

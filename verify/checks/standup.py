@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from verify.engine.control import Said, control, expect, unknown
-from verify.facts.briefs import differences, open_at, standup
+from verify.facts.briefs import differences, open_at, standup, tells_of_blocked, tells_of_incident
 from verify.facts.registers import register
 from verify.facts.verdicts import span
 
@@ -37,7 +37,8 @@ def the_brief_tells_the_state_of_the_estate(estate: Any, bounds: Any) -> Iterato
 
 @control("STANDUP-02")
 def the_brief_lists_what_will_change(estate: Any, bounds: Any) -> Iterator[Said]:
-    """Take the calendar's changes and windows that begin within a day of the brief, and find each one in the brief.
+    """Take the calendar's changes and windows of the day that follows the brief, those that had begun before it and
+    were not over among them, and find each one in the brief.
 
     Only what was on record then can be in it; a change that is a draft, rejected or cancelled need not be. A window
     counts from when it was first put on record, so that a later wording takes it out of no brief.
@@ -51,22 +52,29 @@ def the_brief_lists_what_will_change(estate: Any, bounds: Any) -> Iterator[Said]
     changes = [
         one
         for one in register(estate, "change")
-        if begin <= one.planned_start < end
+        if _is_ahead(one.planned_start, one.planned_end, one.ended, begin, end)
         and one.submitted <= begin
         and one.state not in ("draft", "rejected", "cancelled")
     ]
     # The oldest first, so the last wording of a window stays.
     known = register(estate, "window")
     told = {one.id for one in known if one.at <= begin}
-    windows = [one for one in {one.id: one for one in known}.values() if begin <= one.start < end and one.id in told]
+    newest = {one.id: one for one in known}.values()
+    windows = [one for one in newest if _is_ahead(one.start, one.end, None, begin, end) and one.id in told]
     yield from _listed("change", changes, brief.record.deployments, brief.day)
     yield from _listed("window", windows, brief.record.windows, brief.day)
 
 
+def _is_ahead(start: float, stop: float, ended: float | None, begin: float, end: float) -> bool:
+    """Return whether a plan reaches into a time; one that had begun before it and was over by then does not."""
+    return start < end and stop > begin and (start >= begin or ended is None or ended > begin)
+
+
 @control("STANDUP-03")
 def the_brief_tells_where_incidents_stand(estate: Any, bounds: Any) -> Iterator[Said]:
-    """Take the incidents that were open when the brief was made: it lists each one, the time that its bound leaves is
-    among its figures, and the incident says how far its cause is understood."""
+    """Take the incidents that were open when the brief was made: it lists each one, with how far its cause is
+    understood, and among its figures (``<id>_left_s``) is the time that the bound of its priority left then, which is
+    DELIVER-05's. The incident says how far its cause is understood too."""
     said, brief = standup(estate, bounds.due_s)
     yield from said
     if brief.record is None:
@@ -75,14 +83,13 @@ def the_brief_tells_where_incidents_stand(estate: Any, bounds: Any) -> Iterator[
     yield from _listed("incident", found, brief.record.incidents, brief.day)
     for one in found:
         yield expect(one.cause_state, f"{one.id} says how far its cause is understood", observed=one.cause_state)
-        left = (brief.record.figures or {}).get(f"{one.id}_left_s")
-        yield expect(left is not None, f"the brief says how much time is left for {one.id}", observed=left)
+        yield from tells_of_incident(estate, brief.record, one)
 
 
 @control("STANDUP-04")
 def the_brief_says_on_whom_blocked_work_waits(estate: Any, bounds: Any) -> Iterator[Said]:
-    """Take the work that was blocked when the brief was made: it lists each one, and the register names what it waits
-    for and since when."""
+    """Take the work that was blocked when the brief was made: it lists each one, with what it waits for and since when,
+    as the register has it."""
     said, brief = standup(estate, bounds.due_s)
     yield from said
     if brief.record is None:
@@ -90,11 +97,7 @@ def the_brief_says_on_whom_blocked_work_waits(estate: Any, bounds: Any) -> Itera
     found = open_at(estate, "blocked_item", brief.record.produced, begin="blocked_since", end="released")
     yield from _listed("blocked item", found, brief.record.blocked, brief.day)
     for one in found:
-        yield expect(
-            one.depends_on.strip().lower() not in ("", "?", "unknown", "tbd", "nobody"),
-            f"{one.id} names what it has waited for since it was blocked",
-            observed=one.depends_on,
-        )
+        yield from tells_of_blocked(brief.record, one)
 
 
 def _listed(what: str, found: list[Any], listed: Any, day: Any) -> Iterator[Said]:

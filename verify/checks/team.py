@@ -91,8 +91,9 @@ def knowledge_is_shared(estate: Any, bounds: Any) -> Iterator[Said]:
 
 @control("TEAM-03")
 def no_procedure_depends_on_one_person(estate: Any, bounds: Any) -> Iterator[Said]:
-    """Take the critical procedures and count who carried each out: those who signed sealed drills, and those of whom a
-    record of skills says so. Stand-ins are nobody in an environment that is protected."""
+    """Take the critical procedures and count who carried each out: those whose signatures in sealed drills
+    hold, and those of whom a record of skills says so. Stand-ins are nobody in an environment that is protected, and a
+    record there counts only when it is signed, or names a sealed drill that the person signed."""
     critical = [row["name"] for row in estate.declared("verify_procedures") or [] if row.get("critical")]
     if not critical:
         yield unknown("the environment declares no critical procedure; mark them in verify_procedures")
@@ -111,15 +112,25 @@ def no_procedure_depends_on_one_person(estate: Any, bounds: Any) -> Iterator[Sai
 def _people(estate: Any, since: float) -> dict[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for row in everything(estate, "skills"):
-        if row.result == "done" and since <= row.performed <= estate.now:
+        if row.result == "done" and since <= row.performed <= estate.now and _is_vouched_for(estate, row):
             found[row.procedure].add(_person(row.person))
     # The one who leads a drill carries it out; the one who approves it does not.
     for pack in runs(estate).packs:
         if pack.intact and pack.record and since <= (pack.ended or 0.0) <= estate.now:
-            leads = (row for row in pack.record.get("people") or () if row.get("role") == "drill lead")
+            leads = (row for row in pack.signatures if row["role"] == "drill lead")
             procedure = {"activation": "dr_activate", "failback": "dr_failback"}.get(str(pack.scenario), "dr_drill")
-            found[procedure] |= {_person(row["name"]) for row in leads if row.get("name") and not row.get("stand_in")}
+            found[procedure] |= {_person(row["name"]) for row in leads if not row["stand_in"]}
     return found
+
+
+def _is_vouched_for(estate: Any, row: Any) -> bool:
+    """Return whether a record of skills rests on more than a line that anybody can write: its own signature, or the
+    person's in the drill that it names. An environment that is not protected asks for neither."""
+    if row.klass != "declared" or not estate.declared("ops_protected", True):
+        return True
+    named = [pack for pack in runs(estate).packs if pack.intact and pack.name == row.run]
+    signed = [one for pack in named for one in pack.signatures if not one["stand_in"]]
+    return any(_person(one["name"]) == _person(row.person) for one in signed)
 
 
 def _person(name: str) -> str:

@@ -63,17 +63,17 @@ def remember(
 ) -> None:
     """Keep what past runs found: from their folders, which lie beside the run's ``own``, and from the ledger."""
     base, now = own.parent, time.time
-    parts: dict[str, tuple[str, Callable[[], None]]] = {
-        "past runs": (previous.BASELINE, partial(previous.collect, base, evidence, now=now)),
+    parts: dict[str, tuple[tuple[str, ...], Callable[[], None]]] = {
+        "past runs": ((previous.BASELINE,), partial(previous.collect, base, evidence, now=now)),
         "past updates": (
-            updates.UPDATES, partial(updates.collect, base, own, evidence, hosts=environment.hosts, now=now)
+            (updates.UPDATES,), partial(updates.collect, base, own, evidence, hosts=environment.hosts, now=now)
         ),
     }  # fmt: skip
     if ledger is not None:
         kept = partial(figures.collect, ledger, environment.name, evidence, now=now)
-        parts["the ledger"] = (figures.FIGURES, kept)
-    for name, (fact, work) in parts.items():
-        _part(environment, evidence, progress, name, work, [(previous.SUBJECT, previous.SUBJECT, [fact])])
+        parts["the ledger"] = ((figures.FIGURES, figures.WHOLE_RUN), kept)
+    for name, (facts, work) in parts.items():
+        _part(environment, evidence, progress, name, work, [(previous.SUBJECT, previous.SUBJECT, list(facts))])
 
 
 def _part(

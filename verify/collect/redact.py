@@ -2,17 +2,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Secrets are taken out of what a host said before anybody keeps it.
 
-Two nets: the values that the inventory knows as secrets (by the name of their variable), wherever they turn up, and
-forms that give a secret away by themselves (private keys in PEM, passwords in URLs and options, tokens in headers).
+Two nets: the values that the inventory knows as secrets (by the name of their variable), wherever they turn up and
+however JSON, an address or a shell spells them, and forms that give a secret away by themselves (private keys in PEM,
+passwords in URLs and options, tokens in headers).
 
 PRIVATE to the collection: it can change at any time.
 """
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 __all__ = ["MASK", "Redactor", "secret_values"]
 
@@ -69,6 +73,14 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(entry)
 
 
+def _spellings(value: str) -> set[str]:
+    """Return a secret as it is, and as JSON (also inside a text of JSON), an address or a shell would spell it."""
+    once = {value, *(json.dumps(value, ensure_ascii=ascii_only)[1:-1] for ascii_only in (False, True))}
+    twice = {json.dumps(one, ensure_ascii=False)[1:-1] for one in once}
+    address = {quote(value, safe=""), quote(value), quote_plus(value)}
+    return {*once, *twice, *address, shlex.quote(value).removeprefix("'").removesuffix("'")}
+
+
 class Redactor:
     """Takes known secrets and whatever looks like one out of bytes."""
 
@@ -76,7 +88,8 @@ class Redactor:
         """Values shorter than six characters are left alone: they would tear holes into everything."""
         known = {value.strip() for value in secrets if len(value.strip()) >= SHORTEST}
         self._seen: dict[bytes, bytes] = {}
-        self._known = sorted((value.encode() for value in known), key=len, reverse=True)
+        spelled = {one.encode() for value in known for one in _spellings(value)}
+        self._known = sorted(spelled, key=len, reverse=True)
 
     def __call__(self, data: bytes) -> bytes:
         """Return the bytes with every secret replaced by ``[redacted]``; hosts say the same often, so that is kept."""

@@ -26,6 +26,7 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._source_runs imp
 from verify.collect._contained import contained
 from verify.collect._keeper import Keeper
 from verify.collect._systems import NAMES, SYSTEMS, ask, endpoint
+from verify.collect.logs import kept_logs
 from verify.collect.redact import Redactor, secret_values
 from verify.engine.declared import Environment
 from verify.engine.evidence import Evidence
@@ -38,7 +39,10 @@ Progress = Callable[[str], None]
 PACKS = ("packs",)
 """The facts of drills, of the subject ``runs``."""
 
-REPOSITORY = ("state", "commits", "tree", "remote", "documents", "terraform", "copies")
+LOGS = ("logs",)
+"""The facts of what is kept of logs on this machine, of the subject ``runs``."""
+
+REPOSITORY = ("state", "commits", "tree", "remote", "documents", "terraform", "module_docs", "copies")
 """The facts of each repository, of the subject ``repository:<name>``."""
 
 _HISTORY_S = 180 * 86400
@@ -68,6 +72,7 @@ def collect(environment: Environment, evidence: Evidence, *, now: Callable[[], f
         _Job("records", people, TYPES, lambda: _records(environment, people)),
         _Job("runs", played, TYPES, lambda: _runs(environment, played)),
         _Job("drills", played, PACKS, lambda: _packs(environment, played)),
+        _Job("logs", played, LOGS, lambda: _logs(environment, played)),
     ]
     for name in SYSTEMS:
         kept = keeper(name, name)
@@ -83,7 +88,7 @@ def collect(environment: Environment, evidence: Evidence, *, now: Callable[[], f
 def owed(environment: Environment) -> Iterator[tuple[str, str, Iterable[str]]]:
     """Yield subject, source and names of the facts that are owed by all sources together."""
     yield "records", "records", TYPES
-    yield "runs", "runs", (*TYPES, *PACKS)
+    yield "runs", "runs", (*TYPES, *PACKS, *LOGS)
     yield from ((name, name, NAMES[name]) for name in SYSTEMS)
     for row in environment.variables.get("verify_repositories") or []:
         yield f"repository:{row['name']}", "git", REPOSITORY
@@ -184,6 +189,14 @@ def _packs(environment: Environment, keeper: Keeper) -> None:
     keeper.attempt("packs", read, command=str(folder))
 
 
+def _logs(environment: Environment, keeper: Keeper) -> None:
+    folder = _path(environment, "verify_logs_dir")
+    if folder is None:
+        keeper.missing(LOGS, f"{environment.name} declares no verify_logs_dir.", command="verify_logs_dir")
+        return
+    keeper.attempt("logs", lambda: kept_logs(folder), command=str(folder))
+
+
 def _system(
     environment: Environment, name: str, where: Endpoint | None, keeper: Keeper, now: Callable[[], float]
 ) -> Callable[[], None]:
@@ -223,6 +236,8 @@ def _repository(
             return
         keeper.attempt("documents", lambda: repository.documents(tree), command=f"*.md of {branch}")
         keeper.attempt("terraform", lambda: _terraform(repository, tree), command=f"*.tf of {branch}")
+        keeper.attempt("module_docs", lambda: repository.module_docs(tree), command=f"modules of {branch}")
+        keeper.attempt("module_docs", lambda: repository.module_docs(tree), command=f"modules of {branch}")
         keeper.attempt("copies", lambda: _copies(repository, tree), command=f"code of {branch}, compared")
 
     return job

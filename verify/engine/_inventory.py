@@ -33,6 +33,7 @@ WANTED = re.compile(
 )
 SECRET = re.compile(r"(password|passphrase|_pass$|secret|token|api_key|vault_)", re.IGNORECASE)
 SHORTEST_SECRET = 6
+MISSING = re.compile(r"'([^']+)'?: File not found")
 MAGIC = ("groups", "hostvars", "vars", "environment", "ansible_facts")
 ESTATE_WIDE = re.compile(
     r"^verify_(services|assets|pools|pipelines|repositories|sources|notices|bounds|empty|owners|ledger_url|systems)$"
@@ -90,9 +91,8 @@ class Reader:
                 try:
                     found[name] = plain(templar.template(whole[name]))
                 except AnsibleError as exc:
-                    raise Failed(
-                        f"The variable {name} of {host.name} cannot be read: {str(exc).splitlines()[0]}"
-                    ) from exc
+                    of = "" if estate else f" of {host.name}"
+                    raise Failed(f"The variable {name}{of} cannot be read: {_mend(exc)}") from exc
                 self._secrets_in(found[name])
             elif isinstance(whole[name], (dict, list)) and name not in MAGIC:
                 self._keep_nested(templar, whole[name])
@@ -160,6 +160,15 @@ class Reader:
             "named": self.named,
             "secrets": sorted(self.secrets),
         }
+
+
+def _mend(exc: AnsibleError) -> str:
+    """Return why a variable cannot be read; a file that is not there is named, with what to do about it."""
+    told = str(exc).splitlines()[0]
+    missing = MISSING.search(told)
+    if missing is None:
+        return told
+    return f"there is no file {missing[1]}; make it (docs/operator.md tells under Keys what each one is)."
 
 
 def _sentence(exc: BaseException) -> str:

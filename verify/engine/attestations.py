@@ -16,8 +16,9 @@ A statement is a file of ``verify_attestations_dir`` with its signature beside i
     valid_until: 2026-12-31T23:59:59Z
     attachment: {file: contract.pdf, sha256: ...}   # optional, beside the statement
 
-A statement that is missing, not validly signed or over makes a cell ``manual_due``. It never counts as automated. One
-that no control asks for is an error: whoever signed it believes that it proves something.
+A statement that is missing, not validly signed or over makes a cell ``manual_due``. An item that rests on one is never
+counted as proved by machines. One that no control asks for is an error: whoever signed it believes that it proves
+something.
 
 PRIVATE to the collection: it can change at any time.
 """
@@ -34,15 +35,15 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical impor
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import from_epoch, iso_ms, parse_iso
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_text import entries_of, read_text
+from verify.engine.approval import instant, strange_keys
 from verify.engine.catalogue import Catalogue
 from verify.engine.declared import LISTS, Environment
 from verify.engine.estate import Estate
 from verify.engine.evidence import Evidence, ManualDue
 from verify.engine.judge import ControlResult
-from verify.engine.waiver_files import instant, strange_keys
 from verify.engine.words import EvidenceClass, Status
 
-__all__ = ["Attestation", "as_record", "attestation", "automated", "check", "collector", "unused"]
+__all__ = ["Attestation", "as_record", "attestation", "check", "collector", "unused"]
 
 SUBJECT, INDEX = "attestations", "index"
 MOST_S = 366 * 86_400.0
@@ -96,11 +97,6 @@ def attestation(estate: Estate, item: str, subject: str = "") -> Attestation:
         fingerprint=newest["fingerprint"],
         stand_in=newest["stand_in"],
     )
-
-
-def automated(result: ControlResult) -> bool:
-    """Return whether a control was decided without the word of a person, so that it may count as automated coverage."""
-    return all(row.klass is not EvidenceClass.ATTESTED for row in result.rows)
 
 
 def unused(results: Iterable[ControlResult], evidence: Evidence) -> dict[str, str]:

@@ -10,6 +10,7 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,7 +94,7 @@ class Catalogue:
 def bounds_of(item: Item, overrides: Mapping[str, Any]) -> SimpleNamespace:
     """Return the bounds of an item as attributes, the environment's values over the guide's.
 
-    Raises `OpsError` for an override of a bound that the item does not have, or of another type.
+    Raises `OpsError` for an override of a bound that the item does not have, of another type, or that is not finite.
     """
     given = overrides.get(item.id) or {}
     for name, value in given.items():
@@ -103,6 +104,9 @@ def bounds_of(item: Item, overrides: Mapping[str, Any]) -> SimpleNamespace:
                 f"verify_bounds.{item.id}.{name}: {item.id} has no such bound (it has {known}); correct the name."
             )
         wanted = item.bounds[name]
+        if isinstance(value, float) and not math.isfinite(value):
+            # Nothing is above NaN or infinity, and nothing below: whatever is compared with it holds.
+            raise OpsError(f"verify_bounds.{item.id}.{name} is {value!r}; write a finite number.")
         numbers = isinstance(wanted, (int, float)) and isinstance(value, (int, float))
         if isinstance(value, bool) != isinstance(wanted, bool) or not (numbers or isinstance(value, type(wanted))):
             raise OpsError(f"verify_bounds.{item.id}.{name} is {value!r}; it has to be of the kind of {wanted!r}.")

@@ -4,6 +4,8 @@
 
 Two runs are comparable when environment, selection, catalogue and kinds of subjects are the same. Otherwise nothing is
 listed, and the reason and the gap in time are told: a difference between unequal runs says nothing about the estate.
+What an item was judged by can differ all the same, where an environment sets bounds of its own: ``terms`` says so, and
+every change of such an item carries it.
 
 A cell is *open* while it is neither ``pass`` nor ``not_applicable``; a waived cell is open but excused. ``new`` holds
 what turned to ``fail``, or from green to ``stale`` or ``manual_due``; ``newly_unknown`` what turned to ``unknown``;
@@ -23,6 +25,7 @@ from typing import Any, NamedTuple
 from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import digest
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import from_epoch, iso_ms, parse_iso
 from verify.engine.judge import ControlResult, finding_id
+from verify.engine.terms import Terms, changed, terms_of
 from verify.engine.words import Status
 
 __all__ = [
@@ -72,7 +75,8 @@ class Snapshot:
 
     ``at`` is the instant as of which it was judged (seconds since the epoch, UTC), ``selection`` what it was narrowed
     to, ``catalogue`` the digest of the catalogue; ``counts`` has the number of cells by control and status,
-    ``complete`` is whether every cell of the matrix was decided.
+    ``complete`` is whether every cell of the matrix was decided. ``terms`` are those that are not the guide's; None
+    of a run that did not tell them.
     """
 
     run: str
@@ -84,6 +88,7 @@ class Snapshot:
     open: Mapping[Key, Open]
     counts: Mapping[str, Mapping[Status, int]] = field(default_factory=dict)
     complete: bool = True
+    terms: Terms | None = None
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -160,6 +165,7 @@ def snapshot(header: Mapping[str, Any], results: Iterable[ControlResult]) -> Sna
         open=found,
         counts=counts,
         complete=header.get("expected", decided) == decided,
+        terms=terms_of(header),
     )
 
 
@@ -218,11 +224,12 @@ def compare(
 ) -> dict[str, Any]:
     """Return what changed, as ``changes.json`` keeps it.
 
-    ``known`` are the findings before this run, ``expired`` the open cells whose waiver has run out. Instants are ISO
-    8601 in UTC, ages in seconds.
+    ``known`` are the findings before this run, ``expired`` the open cells whose waiver has run out. ``terms`` tells by
+    item what it is judged by and was not before. Instants are ISO 8601 in UTC, ages in seconds.
     """
     lists: dict[str, list[dict[str, Any]]] = {name: [] for name in _LISTS}
     told: dict[str, Any] = {"comparable": False, "previous": None, "reason": before.reason, "gap_s": None, **lists}
+    told["terms"] = {}
     past = before.snapshot
     if past is not None and not now.complete:
         told["reason"] = "this run did not decide all that it had to"
@@ -232,6 +239,7 @@ def compare(
             told["gap_s"] = round(now.at - before.newest_at, 3)
         return told
     told.update(comparable=True, previous=past.run, reason="", gap_s=round(now.at - past.at, 3))
+    terms = told["terms"] = changed(now.terms, past.terms)
     moved = {
         key: advance(
             known.get(key), key, now.open.get(key), now.at, was_green=past.judged(key) and key not in past.open
@@ -240,9 +248,11 @@ def compare(
         if now.judged(key)
     }
     for key, finding in moved.items():
-        changed = turns(finding.history, flapping[1])
-        flaps = {"flapping": True, "turns": changed, "of": len(finding.history[-flapping[1] :])}
-        entry = _entry(key, finding, now, past, flaps if changed >= flapping[0] else {})
+        turned = turns(finding.history, flapping[1])
+        flaps = {"flapping": True, "turns": turned, "of": len(finding.history[-flapping[1] :])}
+        entry = _entry(key, finding, now, past, flaps if turned >= flapping[0] else {})
+        if entry["item"] in terms:
+            entry["terms"] = terms[entry["item"]]
         if flaps.items() <= entry.items():
             lists["flapping"].append(entry)
         name = _list_of(key, now, past, key in expired)

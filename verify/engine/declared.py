@@ -21,7 +21,7 @@ import jsonschema
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from verify.engine.declared_sets import SETS
 
-__all__ = ["LISTS", "Declared", "Environment", "check_variables"]
+__all__ = ["HOSTS_LEFT_OUT", "LISTS", "MOST_WAIVER_DAYS", "Declared", "Environment", "check_variables"]
 
 # kind of subject -> variable that lists them
 LISTS = {
@@ -31,6 +31,11 @@ LISTS = {
     "pipeline": "verify_pipelines",
     "repository": "verify_repositories",
 }
+
+MOST_WAIVER_DAYS = 365
+"""How long an exception may hold at most, in days, whatever an environment sets: what stays for longer is none."""
+
+HOSTS_LEFT_OUT = "verify_hosts_left_out"
 
 REPOSITORY_KINDS = ("infrastructure", "documentation", "other")
 
@@ -59,6 +64,15 @@ SCHEMA: dict[str, Any] = {
         "verify_repositories": {"type": "array", "items": _named(kind={"enum": list(REPOSITORY_KINDS)})},
         **SETS,
         "verify_hosts": _TEXT,
+        HOSTS_LEFT_OUT: {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "required": ["reason", "until"],
+                "properties": {"reason": {"type": "string", "minLength": 10}, "until": _TEXT},
+                "additionalProperties": False,
+            },
+        },
         "verify_user": _TEXT,
         "verify_private_key_file": _TEXT,
         "verify_concurrency": {"type": "integer", "minimum": 1, "maximum": 512},
@@ -72,13 +86,14 @@ SCHEMA: dict[str, Any] = {
         "verify_records_dir": _TEXT,
         "verify_runs_dir": _TEXT,
         "verify_drills_dir": _TEXT,
+        "verify_logs_dir": _TEXT,
         "verify_environments": {"type": "array", "items": _TEXT},
         "verify_reports_dir": _TEXT,
         "verify_waivers_file": {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]},
         "verify_waiver_days": {
             "type": "object",
             "propertyNames": {"enum": ["critical", "high", "medium", "low"]},
-            "additionalProperties": {"type": "number", "exclusiveMinimum": 0},
+            "additionalProperties": {"type": "number", "exclusiveMinimum": 0, "maximum": MOST_WAIVER_DAYS},
         },
         "verify_attestations_dir": _TEXT,
         "verify_allowed_signers": _TEXT,

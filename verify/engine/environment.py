@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from verify.engine.declared import Declared, Environment, check_variables
+from verify.engine.declared import HOSTS_LEFT_OUT, Declared, Environment, check_variables
 from verify.engine.declared_sets import NAMING_HOSTS
 from verify.engine.known import EXTRA, refuse_unknown
 
@@ -80,10 +80,19 @@ def from_inventory(found: Mapping[str, Any], *, name: str, source: Path) -> Envi
         hosts={host: Declared("host", host, about) for host, about in found["hosts"].items()},
         groups=found["groups"],
         variables=found["variables"],
-        excluded=found["excluded"],
+        excluded=_excluded(found),
         secrets=frozenset(found["secrets"]),
         scope=tuple(found["scope"]),
     )
+
+
+def _excluded(found: Mapping[str, Any]) -> dict[str, str]:
+    """Return why each host of the inventory is left out of this run, in the environment's words where it has any."""
+    declared = found["variables"].get(HOSTS_LEFT_OUT) or {}
+    return {
+        name: f"{declared[name]['reason']} (until {declared[name]['until']}: {why})" if name in declared else why
+        for name, why in found["excluded"].items()
+    }
 
 
 def _refuse_unknown_groups(found: Mapping[str, Any], source: Path) -> None:
@@ -91,7 +100,7 @@ def _refuse_unknown_groups(found: Mapping[str, Any], source: Path) -> None:
     known = set(found["groups"]) | set(found["everyone"])
     for variable in ("verify_pools", "verify_services", "verify_assets", *NAMING_HOSTS):
         for row in found["variables"].get(variable) or []:
-            for key in ("hosts", "host", "group"):
+            for key in ("hosts", "host", "group", "depends_on"):
                 names = row.get(key) or []
                 for one in [names] if isinstance(names, str) else names:
                     if one not in known:

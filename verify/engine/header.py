@@ -12,34 +12,41 @@ import os
 import platform
 import socket
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _utc
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._controller import collection_version, operator
+from verify.engine.approval import other_days
 from verify.engine.catalogue import Catalogue
-from verify.engine.control import Control
+from verify.engine.coverage import coverage
 from verify.engine.declared import Environment
 from verify.engine.evidence import Evidence
 from verify.engine.matrix import Line, expected, population
 from verify.engine.options import Options
+from verify.engine.terms import overrides
 
-__all__ = ["begin", "coverage", "reached"]
+__all__ = ["begin", "reached"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def begin(
-    run_id: str, options: Options, environment: Environment, catalogue: Catalogue, matrix: list[Line], controls: Any
+    folder: Path, options: Options, environment: Environment, catalogue: Catalogue, matrix: list[Line], controls: Any
 ) -> dict[str, Any]:
-    """Return the header as it is known before anything is collected; instants are ISO 8601 in UTC."""
+    """Return the header as it is known before anything is collected; instants are ISO 8601 in UTC.
+
+    What the items rest on is known when they are judged: until then every one with a control is undecided.
+    """
     selection: dict[str, Any] = options.selection.as_record()
     if options.limit:
         selection["limit"] = options.limit
     commit, dirty = _commit()
+    gap = len(catalogue) - len({control.item for control in controls if control.item in catalogue})
     return {
-        "id": run_id,
+        "id": folder.name,
+        "folder": _within(folder),
         "environment": environment.name,
         "env": options.env or environment.name,
         "started": _utc.iso_ms(_utc.now()),
@@ -56,7 +63,10 @@ def begin(
         "selection": selection,
         "inventory": {"path": _shown(environment.inventory), "digest": environment.inventory_digest},
         "population": population(environment, matrix),
-        "catalogue": {"digest": catalogue.digest, **coverage(catalogue, controls)},
+        "catalogue": {"digest": catalogue.digest, **coverage(len(catalogue), gap, ())},
+        "bounds": overrides(environment.variables, catalogue),
+        "waiver_days": other_days(environment.variables),
+        "left_out": [],
         "clock": {"offset_s": None},
         "kex": {},
         "expected": expected(matrix),
@@ -65,22 +75,6 @@ def begin(
         "signed": bool(environment.variables.get("verify_signing_key")),
         "replay_of": options.replay.name if options.replay else "",
         "evidence_of": "",
-    }
-
-
-def coverage(catalogue: Catalogue, controls: Iterable[Control]) -> dict[str, int]:
-    """Return how many items there are, and how many of them machines assert, people attest, or nobody proves."""
-    rests: dict[str, bool] = {}
-    for control in controls:
-        if control.item in catalogue:
-            # One part that rests on a statement is enough: then no machine proves the whole item.
-            rests[control.item] = rests.get(control.item, False) or control.attested
-    attested = sum(rests.values())
-    return {
-        "items": len(catalogue),
-        "asserted": len(rests) - attested,
-        "attested": attested,
-        "gap": len(catalogue) - len(rests),
     }
 
 
@@ -104,6 +98,13 @@ def reached(environment: Environment, evidence: Evidence) -> Mapping[str, Any]:
     }
 
 
+def _within(path: Path) -> str:
+    """Return a path relative to where the run was started when it lies there, whole otherwise."""
+    with contextlib.suppress(ValueError):
+        return str(path.resolve().relative_to(Path.cwd()))
+    return str(path.resolve())
+
+
 def _shown(path: str) -> str:
     """Return a path relative to where the run was started, so that a report carries no home directory."""
     with contextlib.suppress(ValueError):
@@ -117,8 +118,13 @@ def _commit() -> tuple[str, bool]:
     """Return the commit of the checkout and whether it was changed since; empty where there is no git."""
     git = ["git", "-C", str(ROOT)]
     try:
-        found = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False, timeout=20)
+        found = subprocess.run(
+            [*git, "rev-parse", "--show-toplevel", "HEAD"], capture_output=True, text=True, check=False, timeout=20
+        )
         state = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=False, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
         return "", False
-    return (found.stdout.strip(), bool(state.stdout.strip())) if found.returncode == 0 else ("", False)
+    place, _line, commit = found.stdout.strip().partition("\n")
+    # Unpacked inside another checkout, such as the inventory's, the rules are not what its commit names.
+    own = found.returncode == 0 and Path(place).resolve() == ROOT
+    return (commit, bool(state.stdout.strip())) if own else ("", False)

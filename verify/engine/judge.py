@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from verify.engine.catalogue import Item, bounds_of
@@ -17,13 +17,12 @@ from verify.engine.control import Control, Expectation, Said, Verdict
 from verify.engine.declared import Declared
 from verify.engine.estate import Estate
 from verify.engine.evidence import UNREADABLE, Fact, NoEvidence, NotJudged
-from verify.engine.words import GREEN, EvidenceClass, Status, worst
+from verify.engine.words import GREEN, WEAKEST_FIRST, EvidenceClass, Status, worst
 
 __all__ = ["ControlResult", "Row", "finding_id", "judge"]
 
 _SHOWN = 8
-# The weakest first: a cell is as good as the weakest evidence that it uses.
-_PLACE = {EvidenceClass.DECLARED: 0, EvidenceClass.ATTESTED: 1, EvidenceClass.MACHINE: 2}
+_PLACE = {klass: place for place, klass in enumerate(WEAKEST_FIRST)}
 # Keys of the facts used, the instant of the oldest, the weakest class.
 _Proof = tuple[tuple[str, ...], float | None, EvidenceClass | None]
 _NO_PROOF: _Proof = ((), None, None)
@@ -64,11 +63,15 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ControlResult:
-    """What a control found: a row for each subject, and the status of the worst of them."""
+    """What a control found: a row for each subject, and the status of the worst of them.
+
+    ``bounds`` are those that it was judged by, the environment's over the guide's.
+    """
 
     control: Control
     item: Item
     rows: tuple[Row, ...]
+    bounds: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def status(self) -> Status:
@@ -93,7 +96,7 @@ def judge(control: Control, item: Item, estate: Estate, *, subjects: Iterable[De
     extra = {"estate": estate, "bounds": bounds}
     arguments = [extra[name] for name in control.wants]
     rows = [_cell(control, estate, declared, arguments) for declared in wanted]
-    return ControlResult(control, item, tuple(rows) or (_nobody(control, estate),))
+    return ControlResult(control, item, tuple(rows) or (_nobody(control, estate),), vars(bounds))
 
 
 def _nobody(control: Control, estate: Estate) -> Row:

@@ -17,10 +17,13 @@ from verify.engine.catalogue import Catalogue, bounds_of, load
 from verify.engine.estate import Estate
 from verify.engine.evidence import UNREADABLE, NotJudged
 
-__all__ = ["MISSING", "Figure", "Sample", "figure", "names", "samples", "with_words", "words"]
+__all__ = ["MISSING", "NOTHING", "Figure", "Sample", "figure", "names", "samples", "with_words", "words"]
 
 MISSING = "missing"
 """Verdict of a figure whose source did not answer; ``unknown`` is one that was measured and decides nothing."""
+
+NOTHING = "nothing"
+"""Word for a past figure of which there was nothing to measure, as the ledger's counts tell."""
 
 
 @dataclass(frozen=True)

@@ -110,12 +110,22 @@ class Ledger:
         """Return when the first run of an environment was, and every figure measured since an instant, oldest first."""
         run, sample = tables.run.c, tables.kpi_sample.c
         first = sql.select(sql.func.min(run.at)).where(run.environment == environment)
-        figures = sql.select(run.at, sample.name, sample.unit, sample.value, sample.verdict)
-        figures = figures.join_from(tables.run, tables.kpi_sample)
+        told = (sample.name, sample.unit, sample.value, sample.verdict, sample.n, sample.coverage)
+        figures = sql.select(run.at, *told).join_from(tables.run, tables.kpi_sample)
         figures = figures.where(run.environment == environment, run.at >= since).order_by(run.at, sample.name)
         with self._speaking() as connection:
             begun: float | None = connection.execute(first).scalar()
             return begun, [Measured(*row) for row in connection.execute(figures)]
+
+    def whole_run(self, environment: str, until: float) -> float | None:
+        """Return when the newest run before an instant was that looked at everything and came to its end, if any."""
+        run = tables.run.c
+        newest = sql.select(sql.func.max(run.at)).where(
+            run.environment == environment, run.complete, run.selection == rows.EVERYTHING, run.at < until
+        )
+        with self._speaking() as connection:
+            found: float | None = connection.execute(newest).scalar()
+            return found
 
     # What comes
 

@@ -19,6 +19,7 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical impor
 from verify.engine import ledger_tables as tables
 from verify.engine.changes import Finding, Key, Open, Scope, Snapshot, advance
 from verify.engine.judge import finding_id
+from verify.engine.terms import terms_of
 from verify.engine.trends import date_of
 from verify.engine.words import Status, worst
 
@@ -35,17 +36,28 @@ class Figure(Protocol):
     """What the ledger keeps of a key figure: ``value`` is None when it could not be had."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The key figure, as the catalogue names it."""
+
     @property
-    def value(self) -> float | None: ...
+    def value(self) -> float | None:
+        """The figure in its unit, None when it could not be had."""
+
     @property
-    def unit(self) -> str: ...
+    def unit(self) -> str:
+        """The unit of the value."""
+
     @property
-    def n(self) -> int: ...
+    def n(self) -> int:
+        """How many things it was reckoned from."""
+
     @property
-    def coverage(self) -> float | None: ...
+    def coverage(self) -> float | None:
+        """The share of the things concerned that could be read, from 0 to 1; None where that is no question."""
+
     @property
-    def verdict(self) -> str: ...
+    def verdict(self) -> str:
+        """What it is worth against its target."""
 
 
 def snapshot_of(connection: sql.Connection, row: sql.RowMapping) -> Snapshot:
@@ -77,6 +89,7 @@ def snapshot_of(connection: sql.Connection, row: sql.RowMapping) -> Snapshot:
         scope=scope,
         open=found,
         complete=row["complete"],
+        terms=terms_of(json.loads(zlib.decompress(row["header"]))),
     )
 
 
@@ -206,6 +219,10 @@ def add_populations(connection: sql.Connection, now: Snapshot) -> None:
 
 def _population(scope: Scope) -> str:
     return digest([scope.kind, sorted(scope.names)])
+
+
+EVERYTHING = canonical_json({}).decode()
+"""The selection of a run that looked at everything."""
 
 
 def selection_of(now: Snapshot) -> str:

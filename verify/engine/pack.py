@@ -18,7 +18,7 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils import _sshsig, 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._seal import MANIFEST, UNSIGNED, newest_seal, seal
 from verify import report
-from verify.engine import attestations, changes, replay, store, waivers
+from verify.engine import attestations, changes, left_out, replay, store, waivers
 from verify.engine.catalogue import Catalogue
 from verify.engine.declared import Environment
 from verify.engine.estate import Estate
@@ -44,7 +44,15 @@ def check_settings(environment: Environment) -> None:
     if not environment.variables.get("verify_signing_principal"):
         raise OpsError("verify_signing_principal is not set: name the signing key as the list of allowed signers does.")
     if signers is None or not signers.is_file():
-        raise OpsError(f"verify_allowed_signers: there is no list of allowed signers at {signers}.")
+        raise OpsError(
+            f"verify_allowed_signers: there is no list of allowed signers at {signers}; make it (docs/operator.md, "
+            "Keys)."
+        )
+    if not key.is_file():
+        raise OpsError(
+            f"verify_signing_key: there is no key at {key}; make it with ssh-keygen -t ed25519 -f {key}, and write its "
+            f"public half into {signers} (docs/operator.md, Keys)."
+        )
     _sshsig.fingerprint(key)
 
 
@@ -188,7 +196,14 @@ class Finished:
         told = (folder / "summary.txt").read_text(encoding="utf-8").splitlines()
         ways = self.environment.variables.get("verify_notices") or {}
         sent = notices.notify(read_pack(folder), ways, base=folder.parent)
-        return [*told, *review.sentences, *self.idle.values(), *sent, f"report: {folder / 'audit.html'}"]
+        return [
+            *told,
+            *review.sentences,
+            *left_out.sentences(header["left_out"]),
+            *self.idle.values(),
+            *sent,
+            f"report: {folder / 'audit.html'}",
+        ]
 
     def _seal(self, log: Results) -> str:
         """Seal the folder, signed where the environment has a key; return the digest of its manifest."""

@@ -54,8 +54,8 @@ class Results:
         """Write the first line."""
         self._write({**run, "event": "run"}, canonical_json)
 
-    def control(self, result: ControlResult, *, bounds: Mapping[str, Any] | None = None) -> None:
-        """Write what a control found, what its check says it does, and the bounds that it used."""
+    def control(self, result: ControlResult) -> None:
+        """Write what a control found, what its check says it does, and the bounds that it was judged by."""
         self.totals.update([row.status.value for row in result.rows])
         rows = ",".join([row_text(row) for row in result.rows])
         told = {
@@ -65,7 +65,7 @@ class Results:
             "kind": result.control.kind,
             "status": str(result.status),
             "procedure": inspect.getdoc(result.control.check) or "",
-            "bounds": shown(dict(result.item.bounds if bounds is None else bounds)),
+            "bounds": shown(dict(result.bounds)),
             "rows": _Written(f"[{rows}]"),
         }
         self._write(told, _text)

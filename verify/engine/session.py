@@ -21,10 +21,22 @@ import verify.checks
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _utc
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from verify.collect import collectors, hosts
-from verify.engine import attestations, header, pack, replay, store, waiver_files, waivers
+from verify.engine import (
+    attestations,
+    header,
+    hosts_left_out,
+    left_out,
+    pack,
+    replay,
+    store,
+    terms,
+    waiver_files,
+    waivers,
+)
 from verify.engine import environment as environments
 from verify.engine.catalogue import Catalogue, load
 from verify.engine.control import registered
+from verify.engine.coverage import coverage
 from verify.engine.declared import Environment
 from verify.engine.estate import Estate
 from verify.engine.evidence import Evidence
@@ -52,7 +64,7 @@ class Run:
         self.past = past
         self.matrix: list[Line] = lines(registered(), catalogue, environment, options.selection)
         self.folder = self.base / _utc.compact(_utc.now())
-        self.header = header.begin(self.folder.name, options, environment, catalogue, self.matrix, list(registered()))
+        self.header = header.begin(self.folder, options, environment, catalogue, self.matrix, list(registered()))
         self.waivers = self._waivers()
         self.results: list[ControlResult] = []
         self.summary: list[str] = []
@@ -79,11 +91,14 @@ class Run:
         if options.forks is None:
             options = replace(options, forks=hosts.Options.of(found.variables).concurrency)
         base = options.report_dir or Path(str(found.variables.get("verify_reports_dir") or cwd / "reports"))
+        terms.check(found.variables, catalogue, where=found.inventory)
         run = cls(options, found, catalogue, base, past)
         pack.check_settings(found)
         if past is None:
+            hosts_left_out.check(found, now=time.time())
             pack.check_key(found)
             attestations.check(found, catalogue)
+            left_out.check(found, catalogue, baseline_rules(), now=time.time())
         run._ledger = open_ledger(url_of(found, base))
         return run
 
@@ -123,6 +138,7 @@ class Run:
         self.header["collected"] = _utc.iso_ms(_utc.from_epoch(now))
         self.header["population"].update(header.reached(self.environment, evidence))
         self.header.update(collectors.about(evidence))
+        self.header["left_out"] = left_out.as_record(self.environment, now)
         dear = scope.dear_logins(self.header["kex"])
         if dear:
             progress(dear.replace("\u202f", " "))
@@ -166,12 +182,15 @@ class Run:
         whole = not self.options.selection.as_record() and not self.options.limit
         review = waivers.review(self.results, self.waivers, self._estate.now, whole=whole)
         idle = attestations.unused(self.results, self._estate.evidence) if whole else {}
-        code = waivers.exit_of(self.results, review) or (11 if idle else 0)
+        over = left_out.expired(self.header["left_out"], {result.item.id for result in self.results})
+        code = waivers.exit_of(self.results, review) or (11 if idle or over else 0)
         decided = sum(len(result.rows) for result in self.results)
         if code in (0, 11) and not self._whole(decided):
             code = 10
         if others_failed and code != 1:
             code = 1
+        known, judged = self.header["catalogue"], [(result.item.id, result.rows) for result in self.results]
+        known.update(coverage(known["items"], known["gap"], judged))
         interrupted = pytest_code in (2, 3, 4)
         if self._kept is not None:
             self._kept.close()
@@ -205,6 +224,11 @@ class Run:
             environment=self.environment,
             now=time.time(),
         )
+
+
+def baseline_rules() -> list[str]:
+    """Return the names of the baseline's rules, of the rules by which this run judges."""
+    return [rule.id for rule in importlib.import_module("verify.facts.baseline").RULES]
 
 
 def import_checks() -> None:

@@ -25,13 +25,16 @@ class Decided(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What a run measured; ``value`` is None when the figure could not be had."""
+    """What a run measured; ``value`` is None when the figure could not be had, ``n`` what it rests on, ``coverage`` the
+    share of its window that was seen, where it has one."""
 
     at: float
     name: str
     unit: str
     value: float | None
     verdict: str
+    n: int = 0
+    coverage: float | None = None
 
 
 def date_of(at: float) -> str:

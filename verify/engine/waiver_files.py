@@ -7,31 +7,24 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
-import difflib
 import itertools
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import parse_iso
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_text import entries_of, read_text
+from verify.engine.approval import APPROVAL, approval, check_length, days_of, nearest, strange_keys, text_of
 from verify.engine.catalogue import Catalogue
 from verify.engine.control import KINDS, Control
 from verify.engine.declared import Environment
-from verify.engine.waivers import DAY_S, Waiver
+from verify.engine.people import people_of
+from verify.engine.waivers import Waiver
 
-__all__ = ["MAX_DAYS", "instant", "load", "paths", "strange_keys"]
+__all__ = ["load", "paths"]
 
-MAX_DAYS = {"critical": 14, "high": 30, "medium": 90, "low": 180}
-"""How long a waiver may hold, in days, by the severity of its item."""
-
-_TEXTS = ("id", "item", "reason", "compensating_control", "owner", "requester", "approver", "ticket")
-_INSTANTS = ("approved_on", "expires_on")
-_KEYS = (*_TEXTS, *_INSTANTS, "subjects")
+_KEYS = ("id", "item", *APPROVAL, "subjects")
 _EVERYTHING = ("*", "all")
-_ZULU = re.compile(r"(Z|[+-]00:?00)$")
 
 
 def paths(environment: Environment) -> list[Path]:
@@ -64,6 +57,7 @@ def load(
             if found[-1].id in [one.id for one in found[:-1]]:
                 raise OpsError(f"{where}: id: another waiver has this id; give it one of its own.")
     _refuse_overlap(found, controls.values())
+    _refuse_blanket([one for one in found if one.holds(now)], list(controls.values()), environment)
     return tuple(found)
 
 
@@ -84,26 +78,19 @@ class _Reader:
         self.catalogue = catalogue
         self.environment = environment
         self.now = now
-        self.days = {**MAX_DAYS, **(environment.variables.get("verify_waiver_days") or {})}
+        self.days = days_of(environment.variables)
+        self.people = people_of(environment)
 
     def waiver(self, row: Mapping[str, Any], where: str) -> Waiver:
         """Return one waiver; raise `OpsError` for the first thing that is wrong with it."""
         strange_keys(row, _KEYS, where)
-        texts = {key: _text(row, key, where) for key in _TEXTS}
-        approved, expires = (instant(row, key, where) for key in _INSTANTS)
+        identity = {key: text_of(row, key, where) for key in ("id", "item")}
+        approved = approval(row, where, self.people)
         kind, names, group = self._subjects(row.get("subjects"), where)
-        made = Waiver(
-            **{key: texts[key] for key in _TEXTS if key != "item"},
-            target=texts["item"],
-            kind=kind,
-            names=names,
-            group=group,
-            approved_on=approved,
-            expires_on=expires,
-        )
+        made = Waiver(id=identity["id"], target=identity["item"], kind=kind, names=names, group=group, **approved)
         self._check_target(made, where)
-        self._check_people(made, where)
-        self._check_length(made, where)
+        item = self.catalogue[made.target.partition(".")[0]]
+        check_length(approved, where, item=item, days=self.days, now=self.now)
         return made
 
     def _subjects(self, given: Any, where: str) -> tuple[str, tuple[str, ...], str]:
@@ -126,7 +113,7 @@ class _Reader:
             if name in _EVERYTHING and name not in known:
                 raise OpsError(f"{where}: subjects: a waiver for every {kind} is none; name each that was approved.")
             if name not in known:
-                raise OpsError(f"{where}: subjects: there is no {kind} {name!r}{_nearest(str(name), known)}.")
+                raise OpsError(f"{where}: subjects: there is no {kind} {name!r}{nearest(str(name), known)}.")
         return str(kind), tuple(map(str, names)), ""
 
     def _group(self, given: Mapping[str, Any], where: str) -> tuple[str, tuple[str, ...], str]:
@@ -135,8 +122,8 @@ class _Reader:
             raise OpsError(f"{where}: subjects: a group is one of hosts and goes without names.")
         members = self.environment.groups.get(str(group))
         if not members:
-            nearest = _nearest(str(group), self.environment.groups)
-            raise OpsError(f"{where}: subjects: the inventory has no group {group!r} with hosts in it{nearest}.")
+            mend = nearest(str(group), self.environment.groups)
+            raise OpsError(f"{where}: subjects: the inventory has no group {group!r} with hosts in it{mend}.")
         if set(members) >= set(self.environment.scope or self.environment.hosts):
             raise OpsError(
                 f"{where}: subjects: the group {group!r} holds every host of {self.environment.name}, so nothing would "
@@ -156,28 +143,30 @@ class _Reader:
         wanted = [one for one in self.controls.values() if made.target in (one.item, one.id)]
         if not wanted:
             known = [*(item.id for item in self.catalogue), *self.controls]
-            raise OpsError(f"{where}: item: no control proves {made.target!r}{_nearest(made.target, known)}.")
+            raise OpsError(f"{where}: item: no control proves {made.target!r}{nearest(made.target, known)}.")
         if made.kind not in [one.kind for one in wanted]:
             kinds = ", ".join(sorted({one.kind for one in wanted}))
             raise OpsError(f"{where}: subjects: {made.target} is about {kinds}, not about {made.kind}.")
 
-    def _check_people(self, made: Waiver, where: str) -> None:
-        if made.approver.strip().casefold() == made.requester.strip().casefold():
-            raise OpsError(f"{where}: approver: {made.approver} asked for it; another person has to approve it.")
 
-    def _check_length(self, made: Waiver, where: str) -> None:
-        item = self.catalogue[made.target.partition(".")[0]]
-        most = float(self.days[item.severity])
-        if made.approved_on > self.now:
-            raise OpsError(f"{where}: approved_on lies in the future; a waiver holds from its approval on.")
-        if made.expires_on <= made.approved_on:
-            raise OpsError(f"{where}: expires_on is not after approved_on; correct the two.")
-        if made.expires_on - made.approved_on > most * DAY_S:
-            held = (made.expires_on - made.approved_on) / DAY_S
+def _refuse_blanket(held: Sequence[Waiver], controls: Sequence[Control], environment: Environment) -> None:
+    """Raise `OpsError` when waivers in force excuse every host that their item is about: nothing would be left."""
+    for target in dict.fromkeys(one.target for one in held if one.kind == "host"):
+        judged = [one for one in controls if one.kind == "host" and target in (one.item, one.id)]
+        hosts = {name for one in judged for name in _hosts_of(one, environment)}
+        over = [one for one in held if one.kind == "host" and one.target in (target, target.partition(".")[0])]
+        if len(hosts) > 1 and hosts <= {name for one in over for name in one.names}:
+            named = " and ".join(one.id for one in over)
             raise OpsError(
-                f"{where}: expires_on: it holds {held:.1f} days; {item.id} is {item.severity}, so at most {most:g} are "
-                "allowed. Shorten it and have it approved again later."
+                f"The waivers in force for {target} ({named}) name each of the {len(hosts)} hosts that it judges, so "
+                "nothing would be left of it; mend one host, and waive what cannot be mended yet."
             )
+
+
+def _hosts_of(control: Control, environment: Environment) -> set[str]:
+    """Return the hosts that a control is about, also those that a limit leaves out of this run."""
+    scope = set(environment.scope or environment.hosts)
+    return scope & set(environment.groups.get(control.group, ())) if control.group else scope
 
 
 def _refuse_overlap(found: Sequence[Waiver], controls: Iterable[Control]) -> None:
@@ -192,39 +181,3 @@ def _refuse_overlap(found: Sequence[Waiver], controls: Iterable[Control]) -> Non
                     f"The waivers {one.id} and {other.id} both cover {both[0]} for {one.target} at the same time; "
                     "keep one."
                 )
-
-
-def strange_keys(
-    row: Mapping[str, Any], known: Sequence[str], where: str, *, required: Sequence[str] | None = None
-) -> None:
-    """Raise `OpsError` for a key that nobody reads (with the one that was probably meant), or that is missing."""
-    for key in row:
-        if key not in known:
-            raise OpsError(f"{where}: {key}: there is no such key{_nearest(str(key), known)}.")
-    for key in known if required is None else required:
-        if key not in row:
-            raise OpsError(f"{where}: {key}: it is missing; write it.")
-
-
-def _text(row: Mapping[str, Any], key: str, where: str) -> str:
-    value = row[key]
-    if not isinstance(value, str) or not value.strip():
-        raise OpsError(f"{where}: {key} is {value!r}; write a text.")
-    return value.strip()
-
-
-def instant(row: Mapping[str, Any], key: str, where: str) -> float:
-    """Return an instant of a row as seconds since the epoch; `OpsError` unless it is whole and in UTC."""
-    value = row[key]
-    try:
-        moment = parse_iso(value if isinstance(value, str) else str(value))
-    except OpsError as exc:
-        raise OpsError(f"{where}: {key}: write a whole instant in UTC, such as 2026-12-20T23:59:59Z.") from exc
-    if not _ZULU.search(str(value).strip()):
-        raise OpsError(f"{where}: {key}: {value} is not in UTC; write {moment:%Y-%m-%dT%H:%M:%SZ}.")
-    return moment.timestamp()
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; was {close[0]} meant?" if close else "; correct the name"

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
@@ -84,7 +84,7 @@ def _applied(result: ControlResult, waivers: Sequence[Waiver], now: float) -> Co
     if not excused:
         return result
     rows = tuple(_waived(row, excused) if row.status in _WAIVABLE else row for row in result.rows)
-    return ControlResult(result.control, result.item, rows)
+    return replace(result, rows=rows)
 
 
 def _waived(row: Row, excused: Mapping[str, str]) -> Row:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
-__all__ = ["EXIT_BROKEN", "GREEN", "EvidenceClass", "Status", "exit_code", "worst"]
+__all__ = ["EXIT_BROKEN", "GREEN", "WEAKEST_FIRST", "EvidenceClass", "Status", "exit_code", "worst"]
 
 EXIT_BROKEN = 12
 """A pack or the ledger is not intact."""
@@ -35,6 +35,9 @@ class EvidenceClass(StrEnum):
     ATTESTED = "attested"
     DECLARED = "declared"
 
+
+WEAKEST_FIRST = (EvidenceClass.DECLARED, EvidenceClass.ATTESTED, EvidenceClass.MACHINE)
+"""What is judged is as good as the weakest evidence that it uses."""
 
 GREEN = frozenset({Status.PASS, Status.WAIVED, Status.NOT_APPLICABLE})
 

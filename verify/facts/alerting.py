@@ -16,7 +16,7 @@ from verify.engine.evidence import NoEvidence
 from verify.facts.metrics import metrics
 from verify.facts.verdicts import percent, span
 
-__all__ = ["PRIORITY", "SEVERITIES", "answered", "history_s", "seen_ratio", "watched"]
+__all__ = ["PRIORITY", "SEVERITIES", "answered", "history_s", "left_out", "seen_ratio", "watched"]
 
 PRIORITY = {"critical": "critical", "page": "critical", "high": "high", "warning": "high", "error": "high"}
 """Severity label of an alert -> priority of the guide. The usual pair of Alertmanager is critical and warning."""
@@ -24,6 +24,8 @@ SEVERITIES = frozenset((*PRIORITY, "medium", "low", "info", "notice", "none"))
 """Severities that are known, the ones without a bound among them."""
 
 _COVERED = 0.99
+# What is looked at every few seconds is late after a minute: the answer and the clocks take their part.
+_ANSWER_S = 60.0
 # The age of the oldest sample is known to the hour.
 _SLACK_S = 3900.0
 
@@ -52,6 +54,23 @@ def watched(estate: Estate, window_s: float) -> Iterator[Said]:
             f"Prometheus was there for {percent(seen)} of the last {span(window_s)}; what fired meanwhile is not known",
             observed=seen,
         )
+
+
+def left_out(estate: Estate, most: int) -> list[str]:
+    """Return the targets and rules that were not looked at for more than so many of their intervals, as it was when
+    Prometheus told of them, by its own clock."""
+    seen = metrics(estate)
+
+    def late(fact: str, last: float | None, interval_s: float) -> bool:
+        now = estate.fact("prometheus", fact).collected + seen.clock_offset_s
+        return last is None or now - last > max(most * interval_s, _ANSWER_S)
+
+    found = [f"{one.job} {one.instance}" for one in seen.targets if late("targets", one.last_scrape, one.interval_s)]
+    return found + [one.name for one in seen.rules if late("rules", one.last_evaluation, one.interval_s)]
+
+
+ASKED_S = 30 * 86400.0
+"""How far back Prometheus is asked for alerts, in seconds."""
 
 
 def history_s(estate: Estate) -> float:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from verify.engine.estate import Estate
 from verify.engine.evidence import NoEvidence
-from verify.facts.alert_routes import parse_config, routed
+from verify.facts.alert_routes import all_match, inhibiting, parse_config, routed
 from verify.facts.instants import epoch
 from verify.facts.metrics import Series, metrics
 from verify.facts.records import Record, everything
@@ -55,6 +55,11 @@ class Silence(NamedTuple):
     ends: float
     created_by: str
     comment: str
+
+    @property
+    def told(self) -> str:
+        """Return the silence in words: what it matches, who made it and why."""
+        return f"{', '.join(self.matchers)} by {self.created_by or 'nobody'}: {self.comment or 'no reason'}"
 
 
 class Episode(NamedTuple):
@@ -121,9 +126,21 @@ class Alerts:
         """Return the configuration in force."""
         return self._estate.read(SUBJECT, "status", parse_config)
 
-    def routes_to(self, labels: Mapping[str, str]) -> list[str]:
-        """Return the receivers that an alert with these labels goes to, by Alertmanager's own rules."""
-        return routed(self.config["route"], labels, inherited="")
+    def routes_to(self, labels: Mapping[str, str], *, at_any_time: bool = False) -> list[str]:
+        """Return the receivers that an alert with these labels goes to, by Alertmanager's own rules; ``at_any_time``
+        leaves out those that are told at times only."""
+        return routed(self.config["route"], labels, inherited="", at_any_time=at_any_time)
+
+    def silenced(self, labels: Mapping[str, str]) -> list[str]:
+        """Return the silences that swallow an alert with these labels now, as `told` tells them."""
+        return [one.told for one in self.silences if one.state == "active" and all_match(one.matchers, labels)]
+
+    def inhibited(self, labels: Mapping[str, str]) -> list[str]:
+        """Return the names of the alerts that fire now and keep an alert with these labels from everybody."""
+        firing = [one.labels for one in self.active]
+        firing += [one.labels for one in metrics(self._estate).pending_or_firing if one.state == "firing"]
+        found = inhibiting(self.config, labels, firing)
+        return sorted({str(one.get("alertname")) for one in found})
 
     def tells(self, receiver: str) -> bool:
         """Return whether a receiver has any way to tell somebody; one without sends nothing to nobody."""
@@ -299,4 +316,5 @@ def parse_silences(text: str) -> tuple[Silence, ...]:
 def _shown(matcher: Mapping[str, Any]) -> str:
     sign = ("=" if matcher.get("isEqual", True) else "!") + ("~" if matcher["isRegex"] else "")
     sign = {"!": "!=", "!~": "!~"}.get(sign, sign)
-    return f'{matcher["name"]}{sign}"{matcher["value"]}"'
+    value = str(matcher["value"]).replace("\\", "\\\\").replace('"', '\\"')
+    return f'{matcher["name"]}{sign}"{value}"'

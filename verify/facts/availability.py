@@ -21,6 +21,7 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._kpi import (
 from verify.engine.estate import Estate
 from verify.engine.evidence import NoEvidence
 from verify.facts.metrics import metrics
+from verify.facts.planned import failed_in, planned
 from verify.facts.records import Record, everything
 from verify.facts.registers import register
 
@@ -33,6 +34,7 @@ __all__ = [
     "incidents_of",
     "observed_s",
     "outages_of",
+    "probe_step_s",
     "seen_of",
     "unexplained",
 ]
@@ -50,20 +52,29 @@ def probe_of(service: Any) -> str:
     return str(found)
 
 
-def available(estate: Estate, service: Any, *, window_s: float, target: float, coverage: float) -> Kpi:
-    """Return the availability of a service over the window, judged by these bounds instead of the usual ones.
+def probe_step_s(estate: Estate, service: Any) -> float:
+    """Return how far apart the probes of a service are, in seconds; `NoEvidence` when nothing probes it."""
+    return metrics(estate).interval_s(probe_of(service))
+
+
+def available(estate: Estate, service: Any, bounds: Any) -> Kpi:
+    """Return the availability of a service over the window of an item, judged by the item's bounds.
 
     The target is missed when it is out of reach even if every missing sample was up, and met only when it is reached
-    although every missing one was down.
+    although every missing one was down. Planned downtime (`planned`) is left out; the figure says what it is with it.
     """
-    days = round(window_s / 86400)
-    return metrics(estate).uptime(probe_of(service), days, target=target, coverage_floor=coverage)
+    days, probe = round(bounds.window_s / 86400), probe_of(service)
+    known = metrics(estate)
+    excused = failed_in(known, probe, days, planned(estate, service.name, bounds.window_max_s))
+    return known.uptime(probe, days, target=bounds.min_ratio, coverage_floor=bounds.coverage_min_ratio, excused=excused)
 
 
 def seen_of(kpi: Kpi) -> dict[str, float | None]:
-    """Return what can be claimed of an availability: what it is at least and at most, and which share was seen."""
+    """Return what can be claimed of an availability: what it is at least and at most, and which share was seen; and
+    what it is at least with the planned downtime, where there was any."""
     low, high = kpi.interval or (None, None)
-    return {"at_least": low, "at_most": high, "seen": kpi.coverage}
+    found = {"at_least": low, "at_most": high, "seen": kpi.coverage}
+    return {**found, "with_planned_downtime": kpi.parts["strict"]} if kpi.parts.get("excused") else found
 
 
 def outages_of(estate: Estate, service: Any, window_s: float) -> list[Outage]:

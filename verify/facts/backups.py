@@ -25,7 +25,7 @@ from verify.engine.estate import View
 from verify.engine.evidence import NoEvidence
 from verify.facts.instants import DAY_S, epoch
 from verify.facts.metrics import metrics
-from verify.facts.records import Record, everything
+from verify.facts.records import SLACK_S, Record, everything
 
 __all__ = ["Asset", "Backup", "DayOfBackup", "Repository", "differing", "parse_restic", "proved"]
 
@@ -65,13 +65,21 @@ class Asset(View, kind="asset"):
 
     @property
     def repository(self) -> Repository:
-        """Return what the repository holds. Raises `NoEvidence` for a source that is not known or not read."""
+        """Return what the repository holds.
+
+        Raises `NoEvidence` for a source that is not known or not read, and for a backup that is dated more than five
+        minutes ahead: it would look fresh for as long as it lies ahead.
+        """
         host, source = self.get("host"), self.get("source")
         if not host or source not in ("pgbackrest", "restic"):
             raise NoEvidence(f"verify_assets: {self.name} needs a host, and pgbackrest or restic as its source.")
-        if source == "restic":
-            return self.estate.read(host, "file_backup_snapshots", parse_restic)
-        return self.estate.read(host, "pgbackrest_info", _of_stanza(str(self.get("stanza") or "main")))
+        fact = "file_backup_snapshots" if source == "restic" else "pgbackrest_info"
+        parse = parse_restic if source == "restic" else _of_stanza(str(self.get("stanza") or "main"))
+        found: Repository = self.estate.read(host, fact, parse)
+        ahead = [one.label for one in found.backups if max(one.started, one.stopped) - self.estate.now > SLACK_S]
+        if ahead:
+            raise NoEvidence(f"The backup {ahead[0]} of {self.name} lies in the future; some clock is wrong.")
+        return found
 
     @property
     def backups(self) -> tuple[Backup, ...]:
@@ -95,6 +103,18 @@ class Asset(View, kind="asset"):
     def encrypted(self) -> bool:
         """Return whether the repository is encrypted."""
         return self.repository.encrypted
+
+    def served_by(self, name: str) -> bool:
+        """Return whether a host serves the data itself: the one of the files, the primary of the database by its own
+        word. Raises `NoEvidence` for a host of the database (``hosts``, the group ``postgresql``) that does not tell.
+        """
+        if self.get("source") == "restic":
+            return name == self.get("host")
+        groups, named = self.estate.environment.groups, self.get("hosts") or "postgresql"
+        wanted = [named] if isinstance(named, str) else named
+        if not any(name in groups.get(one, [one]) for one in wanted):
+            return False
+        return any(not host.postgresql["recovery"] for host in self.estate.views("host") if host.name == name)
 
     def records(self, record_type: str) -> list[Record]:
         """Return the records of a type (``backup``, ``restore_test`` ...) about this asset, the oldest first."""
@@ -227,7 +247,8 @@ class Asset(View, kind="asset"):
                 else one.labels.get("stanza") == (self.get("stanza") or "main")
             )
             if mine:
-                yield from ((value, at) for at, value in one.points)
+                # What ended after it was measured comes from a clock that is wrong.
+                yield from ((value, at) for at, value in one.points if value - at <= SLACK_S)
 
 
 def differing(record: Record) -> list[str]:

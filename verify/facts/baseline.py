@@ -3,23 +3,24 @@
 """The baseline: rules that every host has to keep, as one table over the evidence of a host.
 
 The claims are ours; the references are recommendations of the CIS Benchmark for Debian Linux 12 that say the same. An
-environment leaves a rule out with a reason (``verify_baseline: {rule: {skip: ..., hosts: ...}}``).
+environment leaves a rule out by an approved exception that ends (``verify_baseline``, see `verify.engine.left_out`).
 
 PRIVATE to the collection: it can change at any time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from verify.engine.evidence import NoEvidence
+from verify.engine.left_out import holds
 from verify.facts.declarations import meant
 from verify.facts.host_filter import packet_filter
 from verify.facts.patching import in_container
 
-__all__ = ["RULES", "Outcome", "Rule", "judged_rules", "skipped"]
+__all__ = ["RULES", "Outcome", "Rule", "judged_rules", "loosened", "needless", "skipped"]
 
 Test = Callable[[Any], tuple[bool | None, Any]]
 """From a host to whether the rule holds (None: it does not concern this host) and what was seen."""
@@ -57,24 +58,67 @@ def judged_rules(host: Any, rules: Iterable[Rule] | None = None) -> list[Outcome
     return [Outcome(rule, *rule.test(host)) for rule in (RULES if rules is None else rules) if rule.id not in left_out]
 
 
+def needless(hosts: Iterable[Any]) -> list[str]:
+    """Return the rules that are left out although they hold wherever they are left out.
+
+    A rule that nobody could test on one of those hosts is not among them.
+    """
+    left_out = [(host, name) for host in hosts for name in skipped(host)]
+    needed = {name for host, name in left_out if not _keeps(host, name)}
+    return sorted({name for _host, name in left_out} - needed)
+
+
+def _keeps(host: Any, name: str) -> bool:
+    (rule,) = [one for one in RULES if one.id == name]
+    try:
+        return rule.test(host)[0] is not False
+    except NoEvidence:
+        return False
+
+
+def loosened(host: Any) -> Iterator[str]:
+    """Yield in words each setting of a Match block of sshd that a rule of the baseline forbids in general.
+
+    Blocks are taken one by one: that an earlier one may already have decided for the same connection is no excuse.
+    """
+    left_out = skipped(host)
+    for block in host.sshd_blocks:
+        for rule in (*RULES, _INTERACTIVE):
+            test = rule.test
+            if isinstance(test, Setting) and rule.id not in left_out and test.keyword in block.settings:
+                value = block.settings[test.keyword]
+                if not test.wanted(value):
+                    yield f"{block.name} sets {test.keyword} {value} (the rule {rule.id}: {rule.claim})"
+
+
 def skipped(host: Any) -> dict[str, str]:
     """Return the rules that the environment leaves out for the host, with the reasons.
 
-    Raises `NoEvidence` for a rule that does not exist: it would leave nothing out.
+    An exception that nobody approved, or that has run out, leaves nothing out. Raises `NoEvidence` for a rule that does
+    not exist.
     """
     declared = host.estate.declared("verify_baseline") or {}
     unknown = sorted(set(declared) - {rule.id for rule in RULES})
     if unknown:
         raise NoEvidence(f"verify_baseline skips {', '.join(unknown)}, which is no rule of the baseline.")
-    return {name: row["skip"] for name, row in declared.items() if meant(host.estate, row.get("hosts"), host.name)}
+    return {
+        name: row["reason"]
+        for name, row in declared.items()
+        if meant(host.estate, row.get("hosts"), host.name) and holds(row, host.estate.now)
+    }
 
 
-def _sshd(keyword: str, wanted: Callable[[str], bool]) -> Test:
-    def test(host: Any) -> tuple[bool | None, Any]:
-        value = host.sshd.get(keyword)
-        return value is not None and wanted(value), value
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The test of one setting of sshd."""
 
-    return test
+    keyword: str
+    wanted: Callable[[str], bool]
+
+    def __call__(self, host: Any) -> tuple[bool | None, Any]:
+        """Test the general setting."""
+        value = host.sshd.get(self.keyword)
+        return value is not None and self.wanted(value), value
 
 
 def _none_of(words: Iterable[str]) -> Callable[[str], bool]:
@@ -171,25 +215,30 @@ def _persistent(host: Any) -> tuple[bool | None, Any]:
     return host.journal.persistent, [one.path for one in host.journal.system]
 
 
+# PAM may ask for a password by it too; in general that is left to PAM's own rules.
+_INTERACTIVE = Rule(
+    "sshd-password", "ssh takes keys, not passwords", Setting("kbdinteractiveauthentication", "no".__eq__)
+)
+
 RULES: tuple[Rule, ...] = (
     # Remote login
-    Rule("sshd-root", "root cannot log in over ssh", _sshd("permitrootlogin", "no".__eq__), ("5.1.20",)),
-    Rule("sshd-password", "ssh takes keys, not passwords", _sshd("passwordauthentication", "no".__eq__)),
-    Rule("sshd-empty", "ssh takes no empty password", _sshd("permitemptypasswords", "no".__eq__), ("5.1.19",)),
-    Rule("sshd-x11", "ssh forwards no X11", _sshd("x11forwarding", "no".__eq__), ("5.1.8",)),
-    Rule("sshd-tries", "ssh allows four tries at most", _sshd("maxauthtries", _at_most(4)), ("5.1.16",)),
-    Rule("sshd-grace", "a login takes a minute at most", _sshd("logingracetime", _at_most(60)), ("5.1.13",)),
-    Rule("sshd-alive", "dead sessions end", _sshd("clientaliveinterval", _at_most(900)), ("5.1.7",)),
-    Rule("sshd-startups", "few logins may wait", _sshd("maxstartups", _startups), ("5.1.18",)),
-    Rule("sshd-sessions", "a connection has ten sessions at most", _sshd("maxsessions", _at_most(10)), ("5.1.17",)),
-    Rule("sshd-hostbased", "no host vouches for a user", _sshd("hostbasedauthentication", "no".__eq__), ("5.1.10",)),
-    Rule("sshd-rhosts", "rhosts files are ignored", _sshd("ignorerhosts", "yes".__eq__), ("5.1.11",)),
-    Rule("sshd-environment", "users set no environment", _sshd("permituserenvironment", "no".__eq__), ("5.1.21",)),
-    Rule("sshd-log", "ssh logs each login", _sshd("loglevel", ("INFO", "VERBOSE").__contains__), ("5.1.14",)),
-    Rule("sshd-pam", "ssh asks PAM", _sshd("usepam", "yes".__eq__), ("5.1.22",)),
-    Rule("sshd-ciphers", "ssh has no old cipher", _sshd("ciphers", _none_of(_OLD_CIPHERS)), ("5.1.6",)),
-    Rule("sshd-macs", "ssh has no old MAC", _sshd("macs", _none_of(_OLD_MACS)), ("5.1.15",)),
-    Rule("sshd-kex", "ssh has no old key exchange", _sshd("kexalgorithms", _none_of(_OLD_KEX)), ("5.1.12",)),
+    Rule("sshd-root", "root cannot log in over ssh", Setting("permitrootlogin", "no".__eq__), ("5.1.20",)),
+    Rule("sshd-password", "ssh takes keys, not passwords", Setting("passwordauthentication", "no".__eq__)),
+    Rule("sshd-empty", "ssh takes no empty password", Setting("permitemptypasswords", "no".__eq__), ("5.1.19",)),
+    Rule("sshd-x11", "ssh forwards no X11", Setting("x11forwarding", "no".__eq__), ("5.1.8",)),
+    Rule("sshd-tries", "ssh allows four tries at most", Setting("maxauthtries", _at_most(4)), ("5.1.16",)),
+    Rule("sshd-grace", "a login takes a minute at most", Setting("logingracetime", _at_most(60)), ("5.1.13",)),
+    Rule("sshd-alive", "dead sessions end", Setting("clientaliveinterval", _at_most(900)), ("5.1.7",)),
+    Rule("sshd-startups", "few logins may wait", Setting("maxstartups", _startups), ("5.1.18",)),
+    Rule("sshd-sessions", "a connection has ten sessions at most", Setting("maxsessions", _at_most(10)), ("5.1.17",)),
+    Rule("sshd-hostbased", "no host vouches for a user", Setting("hostbasedauthentication", "no".__eq__), ("5.1.10",)),
+    Rule("sshd-rhosts", "rhosts files are ignored", Setting("ignorerhosts", "yes".__eq__), ("5.1.11",)),
+    Rule("sshd-environment", "users set no environment", Setting("permituserenvironment", "no".__eq__), ("5.1.21",)),
+    Rule("sshd-log", "ssh logs each login", Setting("loglevel", ("INFO", "VERBOSE").__contains__), ("5.1.14",)),
+    Rule("sshd-pam", "ssh asks PAM", Setting("usepam", "yes".__eq__), ("5.1.22",)),
+    Rule("sshd-ciphers", "ssh has no old cipher", Setting("ciphers", _none_of(_OLD_CIPHERS)), ("5.1.6",)),
+    Rule("sshd-macs", "ssh has no old MAC", Setting("macs", _none_of(_OLD_MACS)), ("5.1.15",)),
+    Rule("sshd-kex", "ssh has no old key exchange", Setting("kexalgorithms", _none_of(_OLD_KEX)), ("5.1.12",)),
     # Kernel
     Rule(
         "kernel-aslr", "addresses are random", _kernel(("2",), "kernel.randomize_va_space", of_machine=True), ("1.5.1",)

@@ -11,17 +11,24 @@ import datetime
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_fields import SEVERITIES
 from verify.engine.control import Said, expect
 from verify.engine.estate import Estate
 from verify.engine.evidence import NoEvidence
 from verify.facts.calendar import day_of, instant, is_working_day, working_days
+from verify.facts.incidents import due, priority_bounds
 from verify.facts.metrics import Metrics, metrics
 from verify.facts.records import Record, everything
 from verify.facts.registers import register
 
-__all__ = ["FIGURES", "Brief", "brief_of_the_day", "differences", "open_at", "standup"]
+__all__ = [
+    *("FIGURES", "Brief", "brief_of_the_day", "differences", "open_at", "standup", "tells_of_blocked"),
+    "tells_of_incident",
+]
 
 _BACK_S = 10 * 86400.0
+_ROUNDED_S = 60.0
+_NOBODY = ("", "?", "unknown", "tbd", "nobody")
 
 
 class Brief(NamedTuple):
@@ -99,3 +106,51 @@ def differences(estate: Estate, brief: Record, most: float) -> Iterator[Said]:
             off = abs(stated[name] - wanted)
             claim = f"{name} of the brief equals what the metrics say"
             yield expect(off <= most * max(abs(wanted), 1e-9), claim, observed=stated[name], expected=wanted)
+
+
+def tells_of_incident(estate: Estate, brief: Record, incident: Record) -> Iterator[Said]:
+    """Claim that the brief says how far the cause of an incident is understood, and how much time its bound left when
+    the brief was made, to a minute.
+
+    What was written into the incident after the brief may have changed its cause and priority; until then both agree.
+    """
+    name, later = incident.id, incident.at > brief.produced
+    causes = {row.id: row.cause_state for row in brief.causes or ()}
+    yield expect(
+        name in causes and (later or causes[name] == incident.cause_state),
+        f"the brief says how far the cause of {name} is understood",
+        observed=causes.get(name),
+        expected=incident.cause_state,
+    )
+    bounds = priority_bounds(estate)
+    ends = [due(incident, bounds, one) for one in (SEVERITIES if later else (incident.priority,))]
+    left = (brief.figures or {}).get(f"{name}_left_s")
+    yield expect(
+        left is not None and any(abs(end - brief.produced - left) <= _ROUNDED_S for end in ends),
+        f"the brief says how much time the bound of {name} leaves",
+        observed=left,
+        expected=[end - brief.produced for end in ends],
+    )
+
+
+def tells_of_blocked(brief: Record, item: Record) -> Iterator[Said]:
+    """Claim that the brief says what blocked work waits for and since when, as the register does.
+
+    What was written into the register after the brief may name something else.
+    """
+    rows = {row.id: row for row in brief.waits or ()}
+    said = rows.get(item.id)
+    on, wanted = (one.depends_on.strip().lower() if one else "" for one in (said, item))
+    yield expect(
+        on not in _NOBODY and (item.at > brief.produced or on == wanted),
+        f"the brief names what {item.id} waits for",
+        observed=said and said.depends_on,
+        expected=item.depends_on,
+    )
+    yield expect(
+        said is not None and abs(said.since - item.blocked_since) <= _ROUNDED_S,
+        f"the brief says since when {item.id} waits",
+        observed=said and said.since,
+        expected=item.blocked_since,
+    )
+    yield expect(wanted not in _NOBODY, f"the register names what {item.id} waits for", observed=item.depends_on)

@@ -17,9 +17,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from verify.engine.estate import Estate
 from verify.engine.evidence import NoEvidence
 
-__all__ = ["day_of", "instant", "is_working_day", "working_days"]
+__all__ = ["day_of", "instant", "is_working_day", "working_day_ahead", "working_days"]
 
 _WEEK = (0, 1, 2, 3, 4)
+_AHEAD_S = 60 * 86400.0
 
 
 def _calendar(estate: Estate) -> Mapping[str, Any]:
@@ -59,3 +60,15 @@ def working_days(estate: Estate, since: float, until: float) -> list[datetime.da
     first, last = day_of(estate, since), day_of(estate, until)
     every = (first + datetime.timedelta(days=number) for number in range((last - first).days + 1))
     return [day for day in every if is_working_day(estate, day)]
+
+
+def working_day_ahead(estate: Estate, count: int) -> datetime.date:
+    """Return the working day that is so many working days after today: 1 is the next one, 0 is today, worked or not.
+
+    Raises `NoEvidence` when the calendar has not so many in the next sixty days.
+    """
+    today = day_of(estate, estate.now)
+    coming = [day for day in working_days(estate, estate.now, estate.now + _AHEAD_S) if day > today]
+    if count > len(coming):
+        raise NoEvidence(f"verify_calendar leaves {len(coming)} working days in the next sixty; {count} are looked at.")
+    return [today, *coming][count]

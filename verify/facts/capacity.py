@@ -16,7 +16,7 @@ from verify.engine.evidence import NoEvidence
 from verify.facts.metrics import metrics
 from verify.facts.pools import members
 
-__all__ = ["Point", "forecasts", "highest", "mean", "short_of_history", "values"]
+__all__ = ["Point", "Sizes", "forecasts", "highest", "mean", "short_of_history", "sizes", "values"]
 
 # The age of the oldest sample is known to the hour.
 _SLACK_S = 3900.0
@@ -30,6 +30,40 @@ class Point(NamedTuple):
     resource: str
     what: str
     ratio: float
+
+
+class Sizes(NamedTuple):
+    """For how many seconds of a window a pool stood at a size or above it, and for how many it may have, if the hosts
+    in ``gone`` belonged to it: they answered in the window and are in the inventory no more."""
+
+    sure_s: float
+    possible_s: float
+    gone: tuple[str, ...]
+
+
+def sizes(estate: Estate, pool: Any, size: int, window_s: float) -> Sizes:
+    """Count hour by hour which hosts answered, and return how long that were so many of the pool.
+
+    A host that left counts to the pool that names it in ``left``, and to no other one then. Raises `NoEvidence` without
+    any history.
+    """
+    seen = metrics(estate)
+    history = seen.series("host_seen_hourly")
+    if not history:
+        raise NoEvidence("Prometheus does not tell which hosts answered hour by hour.")
+    own = {*members(estate, pool), *(pool.get("left") or ())}
+    named = {host for one in estate.environment.subjects("pool") for host in one.get("left") or ()}
+    known = {*estate.environment.hosts, *estate.environment.excluded, *named, ""}
+    hours: dict[float, set[str]] = {}
+    for one in history:
+        for at, _value in one.points:
+            if at > one.end - window_s:
+                hours.setdefault(at, set()).add(seen.host_of(one.labels))
+    step = history[0].step_s
+    sure = sum(len(hosts & own) >= size for hosts in hours.values())
+    possible = sum(len((hosts & own) | (hosts - known)) >= size for hosts in hours.values())
+    gone = sorted(set().union(*hours.values()) - known - own)
+    return Sizes(sure * step, possible * step, tuple(gone))
 
 
 def values(estate: Estate, pool: Any, query: str) -> tuple[list[float], list[float]]:

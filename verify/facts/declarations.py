@@ -13,7 +13,7 @@ from typing import Any
 from verify.engine.estate import Estate
 from verify.engine.evidence import NoEvidence
 
-__all__ = ["lines", "meant"]
+__all__ = ["hosts_of", "lines", "meant"]
 
 
 def meant(estate: Estate, hosts: Any, host: str) -> bool:
@@ -22,6 +22,12 @@ def meant(estate: Estate, hosts: Any, host: str) -> bool:
         return True
     named = [hosts] if isinstance(hosts, str) else hosts
     return any(host == one or host in estate.environment.groups.get(one, ()) for one in named)
+
+
+def hosts_of(estate: Estate, named: Any) -> frozenset[str]:
+    """Return the hosts that a value names: a group, a host, or a list of them; nothing for None."""
+    names = [named] if isinstance(named, str) else named or ()
+    return frozenset(host for one in names for host in estate.environment.groups.get(one, (one,)))
 
 
 def lines(estate: Estate, variable: str, host: str) -> list[Mapping[str, Any]]:

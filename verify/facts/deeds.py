@@ -7,15 +7,17 @@ PRIVATE to the collection: it can change at any time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from verify.engine.estate import Estate
+from verify.facts.host_software import PatchRun
 from verify.facts.records import Record, everything
 from verify.facts.registers import register
 from verify.facts.runs import runs
+from verify.facts.verdicts import clock
 
-__all__ = ["SLACK_S", "Deed", "deeds", "records_of"]
+__all__ = ["SLACK_S", "Deed", "deeds", "records_of", "upgrades"]
 
 SLACK_S = 900.0
 """By how much the clocks and the order of writing of two records of one thing may differ, in seconds."""
@@ -67,6 +69,24 @@ def deeds(estate: Estate, *, since: float) -> list[Deed]:
 
 def _fenced(record: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(str(row["host"]) for row in record.get("fencing") or () if row.get("host"))
+
+
+def upgrades(estate: Estate, host: Any, *, since: float) -> Iterator[Deed]:
+    """Yield the upgrades of a host since an instant, by apt's own history, that no patch run on record left.
+
+    What unattended-upgrades installs is the work of its timer, and what an installation brought along is a part of it;
+    an upgrade that broke off is the business of SECURITY-04. Raises `NoEvidence` when the history cannot be read.
+    """
+    patches = [one for one in everything(estate, "patch") if one.host == host.name]
+    by_hand = [run for run in host.patch_runs if run.succeeded and run.end >= since and _by_hand(run)]
+    for run in by_hand:
+        if not any(one.started - SLACK_S <= run.start <= one.ended + SLACK_S for one in patches):
+            says = f"the upgrade of {len(run.upgraded)} packages of {host.name} at {clock(run.start)}"
+            yield Deed(says, run.start, run.end, frozenset([host.name]), frozenset(), None)
+
+
+def _by_hand(run: PatchRun) -> bool:
+    return bool(run.upgraded) and not run.installed and "unattended-upgrade" not in run.command
 
 
 def records_of(deed: Deed, changes: Iterable[Record]) -> list[Record]:

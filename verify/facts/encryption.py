@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_doors import served_name
 from verify.engine.control import Said, expect, unknown
 from verify.facts.doors import listeners, ports, row_of
 from verify.facts.host_certificates import Certificate
@@ -48,10 +49,7 @@ def tls_ports(estate: Any, host: Any) -> list[int]:
 
 
 def tls_port(host: Any, port: int, bounds: Any) -> Iterator[Said]:
-    """Claim that a port agrees to nothing older than TLS 1.2, and shows a certificate that is valid for long enough.
-
-    Where the port's line declares its ``name`` or ``authority``, openssl has to find the certificate good for them.
-    """
+    """Claim that a port agrees to nothing older than TLS 1.2, and shows a certificate that is valid for long enough."""
     today: Handshake = host.read(f"tls_{port}", handshake)
     yield expect(
         today.agreed in _MODERN,
@@ -76,18 +74,38 @@ def tls_port(host: Any, port: int, bounds: Any) -> Iterator[Said]:
 
 
 def trusted_ports(estate: Any, host: Any) -> Iterator[Said]:
-    """Claim of each TLS port whose line declares a name or an authority that its certificate is good for them."""
-    open_ = set(tls_ports(estate, host))
-    for row in ports(estate, host):
-        if row["port"] in open_ and row["encrypted"] == "tls" and ("name" in row or "authority" in row):
-            shown: Handshake = host.read(f"tls_{row['port']}", handshake)
-            good = f"is good for {row.get('name', 'any name')} by {row.get('authority', 'the authorities of the host')}"
-            yield expect(
-                shown.trusted,
-                f"the certificate on port {row['port']} of {host.name} {good}",
-                observed=shown.verdict,
-                expected="ok",
-            )
+    """Claim of each TLS port that its certificate is good for the name that clients use, by the authority that they
+    trust: the one that the port's line declares, else those of the host's own system.
+
+    Where the inventory does not say the name, one by which it knows the host itself will do; otherwise it is unknown.
+    """
+    open_, services = set(tls_ports(estate, host)), estate.declared("verify_services") or ()
+    names = {host.name, *(group for group, own in estate.environment.groups.items() if host.name in own)}
+    rows = {row["port"]: row for row in reversed(ports(estate, host)) if row["encrypted"] == "tls"}
+    for port in sorted(open_ & set(rows)):
+        shown: Handshake = host.read(f"tls_{port}", handshake)
+        name = served_name(rows[port], names, services)
+        authority = rows[port].get("authority", "the authorities that its system trusts")
+        yield expect(
+            shown.trusted and shown.certificate is not None,
+            f"the certificate on port {port} of {host.name} is good{f' for {name}' if name else ''} by {authority}",
+            observed=shown.verdict,
+            expected="ok",
+        )
+        if not name and shown.certificate is not None:
+            yield _own_name(host, port, shown.certificate)
+
+
+def _own_name(host: Any, port: int, shown: Certificate) -> Said:
+    own = [str(one) for one in (host.name, host.get("ansible_host")) if one]
+    if set(own) & set(shown.names):
+        return expect(True, f"the certificate on port {port} of {host.name} bears its name", observed=list(shown.names))
+    told = ", ".join(shown.names) or "no name"
+    return unknown(
+        f"By which name clients ask for port {port} of {host.name} is not known, and its certificate bears {told}; "
+        "declare the name in verify_ports.",
+        observed=list(shown.names),
+    )
 
 
 def not_sshd(host: Any, declared: Any) -> list[str]:

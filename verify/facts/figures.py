@@ -34,7 +34,7 @@ __all__ = ["figures_of_work", "names"]
     better="higher",
     item="RELIABILITY-01",
     bound="min_ratio",
-    note="Answered probes of all that were due; a missing sample counts as a failure.",
+    note="Answered probes of all that were due; a missing sample counts as a failure, planned downtime is left out.",
     each="service",
 )
 def availability(service: Any, estate: Estate, bounds: Any) -> Kpi:
@@ -60,9 +60,7 @@ def availability_quarter(service: Any, estate: Estate, bounds: Any) -> Kpi:
 def _availability(service: Any, estate: Estate, bounds: Any) -> Kpi:
     """Return an availability that has a value only where enough of the window was seen: a trend must not show the
     missing samples of a young history as an outage."""
-    kpi = available(
-        estate, service, window_s=bounds.window_s, target=bounds.min_ratio, coverage=bounds.coverage_min_ratio
-    )
+    kpi = available(estate, service, bounds)
     seen = (kpi.coverage or 0.0) >= bounds.coverage_min_ratio
     return kpi if seen or kpi.verdict != "unknown" else dataclasses.replace(kpi, value=None)
 

@@ -98,7 +98,7 @@ def high_findings(estate: Estate, _bounds: Any) -> Kpi:
 )
 def patch_latency(estate: Estate, bounds: Any) -> Kpi:
     """Return the longest time that a critical finding with a fix was open on any host or image."""
-    spans = []
+    spans, views = [], {view.name: view for view in estate.views("host")}
     for name, kind in (
         *((host, "host") for host in estate.environment.hosts),
         *((one, "image") for one in images(estate)),
@@ -106,7 +106,7 @@ def patch_latency(estate: Estate, bounds: Any) -> Kpi:
         scans, _reach = scans_of(estate, name, bounds.window_s, kind=kind)
         if not scans:
             raise NoEvidence(f"There is no scan of {name}.")
-        spans += critical_spans(estate, name, scans)
+        spans += critical_spans(estate, name, scans, host=views.get(name) if kind == "host" else None)
     return _kpi.patch_latency(spans, now=estate.now, target_s=bounds.critical_s)
 
 

@@ -11,7 +11,7 @@ PRIVATE to the collection: it can change at any time.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._host_commands import TABLE
@@ -26,6 +26,7 @@ from verify.facts.host_uses import Uses, account_of, grants, idle_s, members
 __all__ = [
     "beyond_questions",
     "keys_differ",
+    "missing_accounts",
     "missing_grants",
     "only_known_ways_in",
     "undeclared_grants",
@@ -94,11 +95,31 @@ def _plain(command: str) -> str:
 
 
 def missing_grants(estate: Estate, host: Any) -> list[str]:
-    """Return the declared lines of sudo of which the host has no rule at all."""
+    """Return each declared grant of sudo that an account does not have, command by command, as `undeclared_grants`
+    words them; a group that nobody is in has none."""
     found = grants(host)
     return [
-        row["who"] for row in lines(estate, "verify_sudo", host.name) if not set(members(host, row["who"])) & set(found)
+        f"{name}: {command} as {row.get('runas', 'root')}"
+        for row in lines(estate, "verify_sudo", host.name)
+        for name in members(host, row["who"]) or [row["who"]]
+        for command in (["ALL"] if row.get("everything") else row.get("commands", ()))
+        if not any(_allows(rule, command, row.get("runas", "root")) for rule in found.get(name, ()))
     ]
+
+
+def _allows(rule: SudoRule, command: str, runas: str) -> bool:
+    as_it = runas in rule.runas or "ALL" in rule.runas
+    return as_it and (rule.everything or _plain(command) in {_plain(one) for one in rule.commands})
+
+
+def missing_accounts(estate: Estate, host: Any, found: Collection[str]) -> list[str]:
+    """Return the declared accounts that nobody can enter any more; ``found`` are those that can be entered.
+
+    Where a way into sshd is declared of which no list of keys tells, it is enough that the account is there.
+    """
+    rows = estate.declared("verify_sshd", ())
+    there = host.accounts if any(meant(estate, row.get("hosts"), host.name) for row in rows) else found
+    return sorted({row["name"] for row in lines(estate, "verify_accounts", host.name)} - {*found, *there})
 
 
 def wildcards(estate: Estate, host: Any) -> Iterator[str]:
@@ -133,18 +154,26 @@ def only_known_ways_in(estate: Estate, host: Any) -> Said:
     """Claim that sshd lets people in only by the keys that were read, or by ways that ``verify_sshd`` declares.
 
     A certificate's authority, a command that names keys, and a file of keys elsewhere open accounts of which no list of
-    keys tells. What sshd sets for single accounts in a Match block is not among its general settings.
+    keys tells. Settings count in general and in each Match block.
     """
     rows = [row for row in estate.declared("verify_sshd", ()) if meant(estate, row.get("hosts"), host.name)]
     declared = {(row["keyword"], row["value"]) for row in rows}
-    extra = []
-    for keyword in WAYS_IN:
-        value = host.sshd.get(keyword, "none")
-        places = value.split() if keyword == "authorizedkeysfile" else [value]
-        wanted = [one for one in places if one != "none" and not (keyword == "authorizedkeysfile" and searched(one))]
-        extra += [f"{keyword} {one}" for one in wanted if not {(keyword, one), (keyword, value)} & declared]
+    extra = [f"{keyword} {place}" for keyword, place in _ways(host.sshd, "", declared)]
+    for block in host.sshd_blocks:
+        home = host.accounts[block.user].home if block.user in host.accounts else ""
+        extra += [f"{keyword} {place} ({block.name})" for keyword, place in _ways(block.settings, home, declared)]
     claim = f"sshd of {host.name} lets people in only by the keys that were read, or by ways that are declared"
     return expect(not extra, claim, observed=extra, expected="a line in verify_sshd")
+
+
+def _ways(settings: Mapping[str, str], home: str, declared: Collection[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield the ways into sshd that nobody declared; ``home`` is that of the one account that the settings are for."""
+    for keyword in WAYS_IN:
+        value = settings.get(keyword, "none")
+        for place in value.split() if keyword == "authorizedkeysfile" else [value]:
+            read = keyword == "authorizedkeysfile" and searched(place.replace(home + "/", "%h/", 1) if home else place)
+            if place != "none" and not read and not {(keyword, place), (keyword, value)} & set(declared):
+                yield keyword, place
 
 
 def keys_differ(estate: Estate, host: Any) -> tuple[list[str], list[str]]:

@@ -21,6 +21,7 @@ from verify.facts import (
     host_certificates,
     host_network,
     host_software,
+    host_sshd,
     host_storage,
     host_trail,
     host_units,
@@ -180,6 +181,11 @@ class Host(View, kind="host"):
         return self.read("mounts", host_storage.mounts)
 
     @property
+    def fstab(self) -> list[host_storage.Mount]:
+        """Return what has to be mounted; nothing on a host that has no such file."""
+        return self.read("fstab", host_storage.fstab)
+
+    @property
     def disks(self) -> list[host_storage.Disk]:
         """Return the file systems that hold data, with space and inodes."""
         return self.read("disks", host_storage.disks)
@@ -230,12 +236,7 @@ class Host(View, kind="host"):
     @property
     def homes_not_searched(self) -> list[str]:
         """Return the accounts whose home lies where no keys were looked for, although their shell lets people in."""
-        roots = ("/root", "/home/", "/var/lib/", "/srv/", "/opt/")
-        return sorted(
-            account.name
-            for account in self.accounts.values()
-            if account.can_log_in and not account.home.startswith(roots)
-        )
+        return host_access.homes_not_searched(self.accounts.values())
 
     @property
     def sudo_rules(self) -> list[host_access.SudoRule]:
@@ -246,6 +247,11 @@ class Host(View, kind="host"):
     def sshd(self) -> dict[str, str]:
         """Return the settings that sshd works by, keywords in small letters."""
         return self.read("sshd", host_access.sshd)
+
+    @property
+    def sshd_blocks(self) -> list[host_sshd.Block]:
+        """Return what sshd's Match blocks set for some connections alone."""
+        return self.read("sshd_files", host_sshd.blocks)
 
     @property
     def own_writable(self) -> list[str]:
@@ -312,11 +318,11 @@ class Host(View, kind="host"):
 
         Raises `NoEvidence` when neither can be seen to run, which a container without a clock of its own shows too.
         """
-        found = self.services
-        if any(name in found and found[name].running for name in ("chrony.service", "chronyd.service")):
+        running = {name for name, service in self.services.items() if service.running}
+        if running & host_trail.CHRONY:
             return abs(self.read("chrony", host_trail.chrony_offset)) < 1.0
-        if "systemd-timesyncd.service" in found and found["systemd-timesyncd.service"].running:
-            return "/run/systemd/timesync/synchronized" in self.file_states
+        if host_trail.TIMESYNCD in running:
+            return host_trail.TIMESYNCD_ANSWERED in self.file_states
         raise NoEvidence(f"Neither chrony nor systemd-timesyncd runs on {self.name}, so nobody there knows its clock.")
 
     @property

@@ -20,12 +20,15 @@ from verify.facts.host_storage import grepped
 
 __all__ = [
     *("Account", "AccountStatus", "AuthorizedKey", "SudoRule"),
-    *("account_status", "accounts", "authorized_keys", "groups", "last_logins", "searched", "sshd", "sudo_rules"),
+    *("account_status", "accounts", "authorized_keys", "groups", "homes_not_searched", "last_logins", "searched"),
+    *("sshd", "sudo_rules"),
 ]
 
 _NO_LOGIN = ("/nologin", "/false", "/sync")
 _FIRST_PERSON = 1000
 _NOBODY = 65534
+# Below these the collector looks for authorized keys.
+_HOMES = ("/root", "/home/", "/var/lib/", "/srv/", "/opt/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,11 @@ def searched(place: str) -> bool:
     if place.startswith("/"):
         return place.startswith("/etc/ssh/") and len(above) > 3 and ".." not in above
     return name in ("authorized_keys", "authorized_keys2") and len(above) <= 1 and ".." not in above
+
+
+def homes_not_searched(known: Iterable[Account]) -> list[str]:
+    """Return the accounts that let people in and have their home where no keys are looked for."""
+    return sorted(one.name for one in known if one.can_log_in and not one.home.startswith(_HOMES))
 
 
 def sshd(text: str) -> dict[str, str]:

@@ -3,8 +3,8 @@
 """What a packet filter lets in: parser of ``nft -j list ruleset``.
 
 Only the input hook and the translation of destinations decide what reaches a host. A rule that lets in is an
-`Opening`; whatever cannot be read with certainty makes the opening wider, never narrower.
-JSON forms: libnftables-json(5).
+`Opening`; a match that cannot be read makes the opening wider, never narrower, and a statement that nobody knows here
+makes the whole filter unreadable. JSON forms: libnftables-json(5).
 
 PRIVATE to the collection: it can change at any time.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +63,7 @@ def _told(ports: tuple[int, int]) -> str:
 
 
 def packet_filter(text: str) -> Filter:
-    """Read ``nft -j list ruleset``.
+    """Read ``nft -j list ruleset``. Raises ValueError for what is none, and for a statement that is not known.
 
     Several base chains at the input hook are passed one after the other: a host drops by default when any of them does.
     """
@@ -76,7 +76,12 @@ def packet_filter(text: str) -> Filter:
         if "rule" in row:
             one = row["rule"]
             rules.setdefault((one["family"], one["table"], one["chain"]), []).append(one["expr"])
-    sets = {(row["set"]["family"], row["set"]["table"], row["set"]["name"]): row["set"] for row in rows if "set" in row}
+    sets = {
+        (one["family"], one["table"], one["name"]): one
+        for row in rows
+        for kind, one in row.items()
+        if kind in ("set", "map")
+    }
     entrances = [one for one in chains if one.get("hook") == "input" and one.get("type") == "filter"]
     translations = [one for one in chains if one.get("hook") == "prerouting" and one.get("type") == "nat"]
     found: list[Opening] = []
@@ -99,12 +104,31 @@ class _Walk:
             return
         self.seen.append(chain)
         for expressions in self.rules.get((self.family, self.table, chain), []):
-            for target in _targets(expressions):
+            _known(expressions, chain)
+            maps = [pair for one in expressions if "vmap" in one for pair in self._pairs(one["vmap"]["data"])]
+            for target in _targets([*expressions, *(told for _key, told in maps)]):
                 yield from self.openings(target, verdict)
-            if any(verdict in one or (verdict == "dnat" and "redirect" in one) for one in expressions):
-                opening = self._opening(expressions, chain)
+            for let_in in self._letting_in(expressions, verdict):
+                opening = self._opening(let_in, chain)
                 if opening is not None:
                     yield opening
+
+    def _letting_in(self, expressions: Sequence[Mapping[str, Any]], verdict: str) -> Iterator[list[Mapping[str, Any]]]:
+        """Yield a rule as often as it lets something in: by its own verdict, and by a map of verdicts in it."""
+        if any(verdict in one or (verdict == "dnat" and "redirect" in one) for one in expressions):
+            yield list(expressions)
+        for one in expressions:
+            keys = [key for key, told in self._pairs(one["vmap"]["data"]) if verdict in told] if "vmap" in one else []
+            if keys:
+                right = keys[0] if len(keys) == 1 else {"set": keys}
+                # The key * stands for whatever else there is, so it narrows nothing.
+                narrow = [] if "*" in keys else [{"match": {"op": "==", "left": one["vmap"]["key"], "right": right}}]
+                yield [*expressions, *narrow]
+
+    def _pairs(self, data: Any) -> list[tuple[Any, Mapping[str, Any]]]:
+        """Return key and verdict of each element of a map of verdicts."""
+        rows = self.sets[self.family, self.table, data[1:]].get("elem", []) if isinstance(data, str) else data["set"]
+        return [(_bare(key), told) for key, told in rows]
 
     def _opening(self, expressions: Iterable[Mapping[str, Any]], chain: str) -> Opening | None:
         protocol = ""
@@ -130,14 +154,40 @@ class _Walk:
 
     def _values(self, right: Any) -> list[Any]:
         if isinstance(right, str) and right.startswith("@"):
-            elements = self.sets[self.family, self.table, right[1:]].get("elem", [])
-            return [one["elem"]["val"] if isinstance(one, dict) and "elem" in one else one for one in elements]
+            return [_bare(one) for one in self.sets[self.family, self.table, right[1:]].get("elem", [])]
         if isinstance(right, dict) and "set" in right:
             return list(right["set"])
         return list(right) if isinstance(right, list) else [right]
 
 
 _NO_DOORS = ("icmp", "icmpv6", "ipv6-icmp", "icmp/icmpv6", "icmp/ipv6-icmp", "igmp", "esp", "ah", "vrrp")
+
+
+# What may stand in a rule beside its verdict, and opens nothing by itself.
+_HARMLESS = frozenset(
+    (
+        *("match", "vmap", "accept", "drop", "continue", "return", "jump", "goto", "reject", "counter", "limit"),
+        *("quota", "last", "log", "meter", "set", "map", "mangle", "secmark", "ct count", "ct helper", "ct timeout"),
+        *("ct expectation", "notrack", "reset", "snat", "masquerade", "dnat", "redirect"),
+    )
+)
+_HARMLESS_XT = ("LOG", "NFLOG", "TCPMSS", "CT", "MARK", "CONNMARK")
+
+
+def _known(expressions: Iterable[Mapping[str, Any]], chain: str) -> None:
+    """Raise ValueError for a statement of which nobody here knows what it lets in."""
+    for one in expressions:
+        for word, about in one.items():
+            xt = about if word == "xt" and isinstance(about, dict) else {}
+            # A match of iptables that cannot be read narrows nothing.
+            harmless_xt = xt.get("type") == "match" or xt.get("name") in _HARMLESS_XT
+            if word not in _HARMLESS and not harmless_xt:
+                raise ValueError(f"a rule of the chain {chain} has the statement {word!r}, which is not known")
+
+
+def _bare(element: Any) -> Any:
+    """Return an element of a set or map without its time-out, comment or counter."""
+    return element["elem"]["val"] if isinstance(element, dict) and "elem" in element else element
 
 
 def _targets(expressions: Iterable[Mapping[str, Any]]) -> Iterator[str]:

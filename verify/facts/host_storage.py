@@ -19,6 +19,7 @@ __all__ = [
         "cpus",
         "disks",
         "file_states",
+        "fstab",
         "grepped",
         "load",
         "memory",
@@ -28,8 +29,10 @@ __all__ = [
     ),
 ]
 
-# File systems that hold no data of their own.
-_PSEUDO = frozenset({"tmpfs", "devtmpfs", "ramfs", "efivarfs", "squashfs", "proc", "sysfs", "cgroup", "cgroup2"})
+# File systems that hold no data of their own, or are full by their nature.
+_PSEUDO = frozenset(
+    {"tmpfs", "devtmpfs", "ramfs", "efivarfs", "squashfs", "proc", "sysfs", "cgroup", "cgroup2", "erofs", "iso9660"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,19 @@ def mounts(text: str) -> list[Mount]:
         found.append(Mount(device, _unescaped(target), fstype, tuple(options.split(","))))
     if not any(mount.target == "/" for mount in found):
         raise ValueError("nothing is mounted at /, so the list is not whole")
+    return found
+
+
+def fstab(text: str) -> list[Mount]:
+    """Read fstab(5), told by `grepped`: what has to be mounted; lines for swap or on demand (``noauto``) are none."""
+    found = []
+    for _path, line in grepped(text):
+        words = line.split()
+        if len(words) < 4 or words[0].startswith("#"):
+            continue
+        device, target, fstype, options = words[:4]
+        if target.startswith("/") and fstype != "swap" and "noauto" not in options.split(","):
+            found.append(Mount(device, _unescaped(target), fstype, tuple(options.split(","))))
     return found
 
 

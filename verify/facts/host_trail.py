@@ -18,8 +18,13 @@ from verify.facts.host_storage import grepped, stamped_files
 __all__ = [
     *("AdminLine", "CentralLog", "Clock", "Connection", "Journal", "JournalFile"),
     *("admin_lines", "central_logs", "chrony_offset", "clock", "connection", "forwarding", "journal", "keep_days"),
-    *("log_files", "textfiles"),
+    *("CHRONY", "TIMESYNCD", "TIMESYNCD_ANSWERED", "log_files", "textfiles"),
 ]
+
+CHRONY = frozenset({"chrony.service", "chronyd.service"})
+TIMESYNCD = "systemd-timesyncd.service"
+# There once a server of time has answered systemd-timesyncd.service(8).
+TIMESYNCD_ANSWERED = "/run/systemd/timesync/synchronized"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ __all__ = [
     "alert_answers",
     "alert_lengths",
     "critical_outages",
+    "delivered_answers",
     "deployment_success",
     "deployments",
     "pool_use",
@@ -41,6 +42,20 @@ def alert_answers(estate: Estate, window_s: float) -> list[Span]:
     ]
 
 
+def delivered_answers(estate: Estate, window_s: float) -> list[Span]:
+    """Return for each alert of the window whose delivery is on record when it reached a person and when it was
+    answered; what was answered before it arrived took no time."""
+    return [
+        Span(_begin(one.delivered, one.acknowledged), one.acknowledged, one.episode.name)
+        for one in alerts(estate).answers(estate.now - window_s)
+        if one.delivered is not None
+    ]
+
+
+def _begin(begun: float, ended: float | None) -> float:
+    return begun if ended is None else min(begun, ended)
+
+
 def alert_lengths(estate: Estate, episodes: list[Episode], priority: str) -> list[Span]:
     """Return from when to when each alert of a priority lasted; its end is None while it lasts."""
     return [
@@ -50,17 +65,18 @@ def alert_lengths(estate: Estate, episodes: list[Episode], priority: str) -> lis
     ]
 
 
-def critical_outages(estate: Estate, window_s: float) -> list[Span]:
-    """Return the critical incidents that were open at any time of the window, from the impact to the recovery.
+def critical_outages(estate: Estate, window_s: float, *, since_detected: bool = False) -> list[Span]:
+    """Return the critical incidents that were open at any time of the window, from the impact to the recovery, or from
+    their detection where that is on record.
 
     One that began before the window counts as well: left out, the longest ones would be the first to vanish.
     """
     since = estate.now - window_s
-    return [
-        Span(one.impact_start, one.restored, one.id)
-        for one in register(estate, "incident")
-        if one.priority == "critical" and (one.restored is None or one.restored >= since)
-    ]
+    rows = [one for one in register(estate, "incident") if one.priority == "critical"]
+    rows = [one for one in rows if one.restored is None or one.restored >= since]
+    if not since_detected:
+        return [Span(one.impact_start, one.restored, one.id) for one in rows]
+    return [Span(_begin(one.detected, one.restored), one.restored, one.id) for one in rows if one.detected is not None]
 
 
 def deployments(estate: Estate, window_s: float) -> list[Record]:

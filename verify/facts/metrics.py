@@ -65,7 +65,7 @@ class Target(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """A rule: ``kind`` is alerting or recording, ``for_s`` how long it waits, ``state`` that of an alerting one."""
+    """A rule: ``kind`` is alerting or recording, ``for_s`` how long it waits, ``interval_s`` how often it is asked."""
 
     group: str
     name: str
@@ -78,6 +78,7 @@ class Rule(NamedTuple):
     error: str
     state: str
     last_evaluation: float | None
+    interval_s: float
 
 
 class Alert(NamedTuple):
@@ -178,6 +179,12 @@ class Metrics:
         return self._estate.read(SUBJECT, "alerts", parse_alerts)
 
     @property
+    def external_labels(self) -> Mapping[str, str]:
+        """Return the labels that the server adds to each alert it sends."""
+        found: Mapping[str, str] = self._estate.json(SUBJECT, "labels")
+        return found
+
+    @property
     def flags(self) -> Mapping[str, str]:
         """Return the command line of the server."""
         found: Mapping[str, str] = self._estate.json(SUBJECT, "flags")
@@ -230,18 +237,18 @@ class Metrics:
             raise NoEvidence(f"Nothing probes {instance}.")
         return min(found)
 
-    def uptime(self, instance: str, days: int, *, target: float = 0.999, coverage_floor: float = 0.99) -> _kpi.Kpi:
-        """Return the availability of a probed instance over so many days until now."""
+    def uptime(
+        self, instance: str, days: int, *, target: float = 0.999, coverage_floor: float = 0.99, excused: int = 0
+    ) -> _kpi.Kpi:
+        """Return the availability of a probed instance over so many days until now, without ``excused`` failures."""
         up, seen = (self._sum(f"probe_{what}_daily", instance, days) for what in ("up", "seen"))
         expected = math.floor(days * DAY_S / self.interval_s(instance))
-        return _kpi.uptime(up, seen, expected, target=target, coverage_floor=coverage_floor)
+        left_out = min(excused, max(0, expected - up))
+        return _kpi.uptime(up, seen, expected, target=target, coverage_floor=coverage_floor, excused=left_out)
 
     def _sum(self, name: str, instance: str, days: int) -> int:
-        total = 0.0
-        for one in self.series(name):
-            if one.labels.get("instance") == instance:
-                total += sum(value for at, value in one.points if at > one.end - days * DAY_S)
-        return round(total)
+        found = [one for one in self.series(name) if one.labels.get("instance") == instance]
+        return round(sum(value for one in found for at, value in one.points if at > one.end - days * DAY_S))
 
     def outages(self, instance: str, days: int, *, gap_s: float = 60.0) -> list[_kpi.Outage]:
         """Return when a probed instance did not answer in so many days, to the minute."""
@@ -319,6 +326,7 @@ def parse_rules(text: str) -> tuple[Rule, ...]:
             error=row.get("lastError") or "",
             state=row.get("state") or "",
             last_evaluation=epoch_or_none(row.get("lastEvaluation")),
+            interval_s=float(group.get("interval", 0)),
         )
         for group in json.loads(text)["groups"]
         for row in group["rules"]

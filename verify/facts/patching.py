@@ -19,7 +19,10 @@ from verify.facts.host_updates import PendingUpdate
 from verify.facts.verdicts import span
 from verify.facts.vulnerabilities import vulnerabilities
 
-__all__ = ["in_container", "kernel_is_newest", "no_old_process", "no_overdue_reboot", "no_overdue_update", "searched"]
+__all__ = [
+    *("in_container", "kernel_is_newest", "no_old_process", "no_overdue_reboot", "no_overdue_update", "replaced"),
+    "searched",
+]
 
 # What systemd-detect-virt(1) calls containers: they run the kernel of their machine.
 _CONTAINERS = ("docker", "lxc", "lxc-libvirt", "openvz", "podman", "rkt", "systemd-nspawn", "wsl")
@@ -105,7 +108,7 @@ def no_old_process(host: Any, bounds: Any) -> Iterator[Said]:
     """Claim of each process that uses replaced files that the update which replaced them is not long ago."""
     stale = host.stale_processes
     for one in stale:
-        age = host.estate.now - _replaced(host, one.pid)
+        age = host.estate.now - replaced(host, one.pid)
         yield expect(
             age <= bounds.restart_s,
             f"{_service(host, one.pid)} of {host.name} was restarted within {span(bounds.restart_s)} of its update",
@@ -120,7 +123,7 @@ def _service(host: Any, pid: int) -> str:
     return next((name for name, one in host.services.items() if one.main_pid == pid), f"process {pid}")
 
 
-def _replaced(host: Any, pid: int) -> float:
+def replaced(host: Any, pid: int) -> float:
     """Return the earliest instant at which the files of a process can have been replaced: the first upgrade since it
     started, or else its start itself."""
     begun = next((one.started for one in host.services.values() if one.main_pid == pid and one.started), None)

@@ -17,12 +17,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_schemas import SCHEMAS
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_schemas import PROCEDURES, SCHEMAS
 from verify.engine.estate import Estate
 from verify.engine.evidence import NoEvidence
 from verify.facts.instants import epoch
 
-__all__ = ["Record", "Records", "everything", "parse_records", "records", "runs_of"]
+__all__ = ["SLACK_S", "Record", "Records", "everything", "parse_records", "records", "runs_of"]
 
 PEOPLE, MACHINES = "records", "runs"
 
@@ -146,16 +146,17 @@ def runs_of(estate: Estate) -> Records:
 def everything(estate: Estate, record_type: str, environment: str | None = None) -> list[Record]:
     """Return a type's records of both people and playbooks, the oldest first.
 
-    A source that the environment declares has to answer; one that it does not declare has nothing to say. Raises
-    `NoEvidence` when neither is declared, or a declared one cannot be read.
+    That something was backed up, restored or drilled is told by playbooks alone (`PROCEDURES`): what is written by hand
+    says nothing of it. A source that the environment declares has to answer; one that it does not declare has nothing
+    to say. Raises `NoEvidence` when none is declared, or a declared one cannot be read.
     """
-    declared = [
-        (variable, source)
-        for variable, source in (("verify_records_dir", records(estate)), ("verify_runs_dir", runs_of(estate)))
-        if estate.declared(variable)
-    ]
+    machines = ("verify_runs_dir", runs_of(estate))
+    sources = [machines] if record_type in PROCEDURES else [("verify_records_dir", records(estate)), machines]
+    declared = [(variable, source) for variable, source in sources if estate.declared(variable)]
     if not declared:
-        raise NoEvidence("The environment declares neither verify_records_dir nor verify_runs_dir.")
+        names = [variable for variable, _source in sources]
+        told = f"neither {' nor '.join(names)}" if len(names) > 1 else f"no {names[0]}"
+        raise NoEvidence(f"The environment declares {told}.")
     rows = [row for _variable, source in declared for row in source.of(record_type, environment)]
     return sorted(rows, key=when)
 

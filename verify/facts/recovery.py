@@ -13,8 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._statement import CLOCK_TOLERANCE_S
 from verify.engine.control import Said, expect
 from verify.engine.estate import Estate
 from verify.facts.instants import epoch, epoch_or_none
@@ -26,6 +28,7 @@ __all__ = ["Recovery", "disasters", "done_and_ready", "recoveries", "returns_fro
 _BEGUN = ("running", "interrupted", "done", "failed")
 _PEOPLE = ("activate_team", "approve", "notify", "coordinate", "document", "improve")
 """Steps that only a person can take; a signature proves them."""
+_SHOWN = ("name", "role", "fingerprint", "asked_at", "signed_at", "stand_in", "fault")
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,8 @@ class Recovery:
         return next((step for step in self.record["steps"] if step["id"] == step_id), None)
 
     def signature(self, step_id: str) -> Mapping[str, Any] | None:
-        """Return who signed a step."""
-        found = [row for row in self.record.get("people") or () if row.get("step") == step_id and row.get("signed_at")]
+        """Return the last signature that a step is said to carry, with its fault where it does not hold."""
+        found = [row for row in self.pack.signed if row["step"] == step_id]
         return found[-1] if found else None
 
 
@@ -146,6 +149,7 @@ def _in_time(one: Recovery, step: Mapping[str, Any], window_to_s: float | None) 
     yield expect(done, f"{title!r} was done in {one.name}", observed=step["status"], expected="done")
     if not done:
         return
+    yield expect(step.get("actor"), f"who or what did {title!r} in {one.name} is on record", observed=step.get("actor"))
     yield expect(
         step.get("digest"), f"what {title!r} collected in {one.name} has a digest", observed=step.get("digest")
     )
@@ -164,12 +168,23 @@ def _in_time(one: Recovery, step: Mapping[str, Any], window_to_s: float | None) 
 
 
 def _signed(estate: Estate, one: Recovery, step: Mapping[str, Any]) -> Said:
-    """Claim that a person signed a step. Where the environment is protected a stand-in's key is no person."""
+    """Claim that a person signed a step while it ran. Where the environment is protected a stand-in's key is no
+    person."""
     found = one.signature(step["id"])
     protected = bool(estate.declared("ops_protected", True))
-    holds = found is not None and epoch_or_none(found["signed_at"]) is not None
+    holds = found is not None and found["fault"] is None and _while_it_ran(found, step)
     if holds and protected:
         holds = not (found or {}).get("stand_in")
     who = "a person" if protected else "a person, or a stand-in of this environment that is not protected,"
-    shown = found and {key: found.get(key) for key in ("name", "role", "signed_at", "stand_in")}
+    shown = found and {key: found.get(key) for key in _SHOWN}
     return expect(holds, f"{who} signed {step.get('title') or step['id']!r} of {one.name}", observed=shown)
+
+
+def _while_it_ran(found: Mapping[str, Any], step: Mapping[str, Any]) -> bool:
+    """Return whether a step began, its statement was asked for, it was signed, and the step ended, in this order."""
+    instants = [step.get("started"), found["asked_at"], found["signed_at"], step.get("ended")]
+    known = [epoch_or_none(one) for one in instants]
+    return all(
+        earlier is not None and later is not None and earlier <= later + CLOCK_TOLERANCE_S
+        for earlier, later in pairwise(known)
+    )

@@ -16,7 +16,7 @@ from verify.engine.estate import View
 from verify.engine.evidence import NoEvidence
 from verify.facts.instants import DAY_S, epoch
 
-__all__ = ["Commit", "Copy", "Repository", "Role"]
+__all__ = ["Commit", "Copy", "Repository", "Role", "same_commit"]
 
 _STATE = re.compile(r"(?:^|/)(?:[^/]*\.tfstate(?:\.[^/]*)?|\.terraform/.*)$")
 _BACKEND = re.compile(r'^[ \t]*(?:backend[ \t]+"([a-z0-9_]+)"|(cloud))[ \t]*\{', re.MULTILINE)
@@ -232,6 +232,17 @@ class Repository(View, kind="repository"):
         ]
 
     @property
+    def module_docs(self) -> Mapping[str, bool]:
+        """Return the modules of Ansible in the tree, by path, and whether each has its documentation."""
+        found: Mapping[str, bool] = self.estate.json(self._subject, "module_docs")["files"]
+        return found
+
+    @property
+    def pages(self) -> Mapping[str, str]:
+        """Return the text of every Markdown file, by path."""
+        return {row["path"]: row["text"] for row in self.estate.json(self._subject, "documents")["documents"]}
+
+    @property
     def terraform(self) -> Mapping[str, str]:
         """Return the text of every Terraform file, by path."""
         found: Mapping[str, str] = self.estate.json(self._subject, "terraform")["files"]
@@ -268,6 +279,11 @@ class Repository(View, kind="repository"):
     def _text(self, key: str) -> str | None:
         found: str | None = self.state[key]
         return found
+
+
+def same_commit(short: str, whole: str | None) -> bool:
+    """Return whether two names of a commit, one of them perhaps cut, mean the same one."""
+    return bool(whole) and len(short) >= 7 and str(whole).startswith(short)
 
 
 def parse_commits(text: str) -> Sequence[Commit]:

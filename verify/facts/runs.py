@@ -27,7 +27,8 @@ ACTIVATION, FAILBACK = "activation", "failback"
 class Pack:
     """A sealed drill: whether the seal holds, and what its record measured.
 
-    Instants are seconds since the epoch, durations seconds; None is what was not measured, or cannot be read.
+    Instants are seconds since the epoch, durations seconds; None is what was not measured, or cannot be read. In
+    ``signed`` are the signatures that the record tells of, each with the fault that was found with it.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Pack:
     lost_rows: int | None
     rto_target_s: float | None
     rpo_target_s: float | None
+    signed: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def environment(self) -> str | None:
@@ -56,10 +58,22 @@ class Pack:
         return self.verdict in ("pass", "pass_with_conditions")
 
     @property
-    def people(self) -> tuple[str, ...]:
-        """Return the names of the people that took part, without stand-ins."""
-        rows = (self.record or {}).get("people") or ()
-        return tuple(str(row["name"]) for row in rows if row.get("name") and not row.get("stand_in"))
+    def covered(self) -> frozenset[str]:
+        """Return the hosts that the drill recovered: those that it took away, and those whose traffic it moved.
+
+        A copy beside the live environment takes nothing away; it recovers the data of the primary alone.
+        """
+        header: Mapping[str, Any] = (self.record or {}).get("header") or {}
+        found = {header.get("primary")}
+        if self.mode == "live":
+            found.update(header.get("lost_hosts") or ())
+            found.update(row.get("host") for row in (self.record or {}).get("traffic") or ())
+        return frozenset(str(host) for host in found if host)
+
+    @property
+    def signatures(self) -> tuple[Mapping[str, Any], ...]:
+        """Return the signatures of people that hold, those of stand-ins too."""
+        return tuple(row for row in self.signed if row["fault"] is None)
 
 
 class Runs(Records):
@@ -111,7 +125,7 @@ def _pack(row: Mapping[str, Any]) -> Pack:
         intact=row["intact"] is True,
         faults=tuple(row["faults"]),
         record=record,
-        started=epoch_or_none(about.get("started")),
+        started=epoch_or_none(about.get("started") or row.get("begun")),
         ended=epoch_or_none(about.get("ended")),
         verdict=about.get("verdict"),
         mode=about.get("mode"),
@@ -121,4 +135,5 @@ def _pack(row: Mapping[str, Any]) -> Pack:
         lost_rows=achieved.get("lost_rows"),
         rto_target_s=targets.get("rto_s"),
         rpo_target_s=targets.get("rpo_s"),
+        signed=tuple(row.get("signed") or ()),
     )

@@ -12,10 +12,10 @@ PRIVATE to the collection: it can change at any time.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
-__all__ = ["Backend", "backends", "modules"]
+__all__ = ["Backend", "backends", "folders"]
 
 _BLOCK = re.compile(r'^[ \t]*(?:backend[ \t]+"([a-z0-9_]+)"|(cloud))[ \t]*\{(.*?)^[ \t]*\}', re.MULTILINE | re.DOTALL)
 _CALLED = re.compile(r'^[ \t]*source[ \t]*=[ \t]*"(\.{1,2}/[^"]+)"', re.MULTILINE)
@@ -38,13 +38,18 @@ class Backend(NamedTuple):
 
 def backends(texts: Mapping[str, str]) -> list[Backend]:
     """Return the backend of each folder whose Terraform code is applied; a module that others call keeps no state."""
-    folders: dict[str, str] = {}
+    found, called = _grouped(texts)
+    wanted = [folder for folder, text in found.items() if _CODE.search(text) and folder not in called]
+    return [_backend(folder, found[folder]) for folder in sorted(wanted)]
+
+
+def _grouped(texts: Mapping[str, str]) -> tuple[dict[str, str], set[str]]:
+    """Return the code of each folder without comments, and the folders that others call."""
+    found: dict[str, str] = {}
     for path, text in texts.items():
         folder = path.rpartition("/")[0] or "."
-        folders[folder] = folders.get(folder, "") + "\n" + _COMMENT.sub("", text)
-    called = {_beside(folder, one) for folder, text in folders.items() for one in _CALLED.findall(text)}
-    wanted = [folder for folder, text in folders.items() if _CODE.search(text) and folder not in called]
-    return [_backend(folder, folders[folder]) for folder in sorted(wanted)]
+        found[folder] = found.get(folder, "") + "\n" + _COMMENT.sub("", text)
+    return found, {_beside(folder, one) for folder, text in found.items() for one in _CALLED.findall(text)}
 
 
 def _beside(folder: str, source: str) -> str:
@@ -78,8 +83,8 @@ def _says(block: str, *keys: str) -> bool:
     return any(value not in ("false", '""', "null") for value in values)
 
 
-def modules(files: Iterable[str]) -> dict[str, bool]:
-    """Return the Terraform modules below ``modules/`` of a tree: folder, and whether it has a README."""
-    paths = frozenset(files)
-    folders = {path.rpartition("/")[0] for path in paths if path.endswith(".tf") and "modules/" in path}
-    return {folder: f"{folder}/README.md" in paths for folder in sorted(folders)}
+def folders(texts: Mapping[str, str]) -> list[str]:
+    """Return the folders with Terraform code: what is applied, and the modules that it calls."""
+    found, called = _grouped(texts)
+    blocks = {folder for folder in found if "modules/" in f"{folder}/"}
+    return sorted(folder for folder, text in found.items() if _CODE.search(text) or folder in called | blocks)

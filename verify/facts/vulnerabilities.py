@@ -57,6 +57,7 @@ class Scan(NamedTuple):
     packages: int | None
     findings: tuple[Finding, ...]
     klass: str
+    digest: str | None
 
     @property
     def rated(self) -> bool:
@@ -124,6 +125,7 @@ def _scan(rows: list[Record]) -> Scan:
         *(last.target.kind, last.target.name, _AND.join(row.scanner.name for row in today)),
         *(_AND.join(row.scanner.version or "" for row in today), min(built, default=None), last.scanned),
         *(min(looked, default=None), tuple(found.values()), last.klass),
+        digest=last.target.digest,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from verify.report.data import ReportData
 from verify.report.names import anchor
-from verify.report.summary import transitions
+from verify.report.summary import terms_of_changes, transitions
 from verify.report.text import age, sentence
 
 __all__ = ["change_view"]
@@ -44,6 +44,7 @@ def change_view(data: ReportData) -> dict[str, Any]:
         "gap": None if told.get("gap_s") is None else age(told["gap_s"]),
         "lists": [_change(name, lists[name], known) for name in _LISTS if lists[name] or _LISTS[name][2]],
         "oldest": age(oldest) if oldest else "",
+        "terms": terms_of_changes(data),
     }
 
 
@@ -74,6 +75,7 @@ def _row(row: Mapping[str, Any], known: _Places) -> dict[str, Any]:
     notes = [age(row["age_s"])] if row.get("age_s") else []
     notes += [f"{row['turns']} turns in {row['of']} runs"] if row.get("turns") else []
     notes += [f"{row['open']} open"] if row.get("open") else []
+    notes += ["judged by other terms"] if row.get("terms") else []
     place = anchor(kind, subject)
     # What came into scope or left it can be a whole subject or a whole control.
     return {

@@ -18,19 +18,18 @@ from typing import Any
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import parse_iso
 from verify.engine.catalogue import Item, Remedy
+from verify.engine.coverage import coverage
 from verify.engine.evidence import Fact
 from verify.engine.judge import Row, finding_id
 from verify.engine.remedy import remedy_of
 from verify.engine.results import row_of
 from verify.engine.words import GREEN, EvidenceClass, Status
 
-__all__ = ["COVERAGE", "DEADLINES_S", "ControlRows", "Finding", "Hosts", "ReportData", "item_row", "read_pack"]
+__all__ = ["DEADLINES_S", "ControlRows", "Finding", "Hosts", "ReportData", "item_row", "read_pack"]
 
 
 DEADLINES_S = {"critical": 86_400.0, "high": 7 * 86_400.0, "medium": 30 * 86_400.0, "low": 90 * 86_400.0}
 """How long a finding may stay open, in seconds, by the severity of its item, where the run does not say otherwise."""
-COVERAGE = ("asserted", "attested", "gap")
-"""How the items of the catalogue are covered, as `verify.engine.header.coverage` counts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +106,21 @@ class ReportData:
         return self.run.get("signed") is not False
 
     @property
+    def overrides(self) -> Sequence[Mapping[str, Any]]:
+        """Return the bounds that the environment set over the guide's, as the header of the run tells them."""
+        return self.run.get("bounds") or ()
+
+    @property
+    def waiver_days(self) -> Sequence[Mapping[str, Any]]:
+        """Return where a waiver may hold longer or shorter than the guide's days, as the header of the run tells it."""
+        return self.run.get("waiver_days") or ()
+
+    @property
+    def left_out(self) -> Sequence[Mapping[str, Any]]:
+        """Return the exceptions of the environment from rules of the baseline, each with its state."""
+        return self.run.get("left_out") or ()
+
+    @property
     def hosts(self) -> Hosts:
         """Return what became of the hosts."""
         population = self.run.get("population") or {}
@@ -140,6 +154,13 @@ class ReportData:
         """Return how many cells the run had to decide; None when it did not say."""
         said = (self.close or {}).get("expected", self.run.get("expected"))
         return int(said) if isinstance(said, int) else None
+
+    @functools.cached_property
+    def coverage(self) -> dict[str, int]:
+        """Return what the items of the catalogue rest on, counted from the rows (`verify.engine.coverage`)."""
+        known = self.run.get("catalogue") or {}
+        gap = known.get("gap", sum(bool(item.gap) for item in self.items.values()))
+        return coverage(int(known.get("items") or len(self.items)), int(gap), ((c.item, c.rows) for c in self.controls))
 
     @functools.cached_property
     def moment(self) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from ansible_collections.ccobservatory.ops.plugins.plugin_utils._svg import Canvas
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._svg import Canvas, gutter
 from verify.engine.words import Status
 from verify.report.text import WORDS, clean, quantity
 
@@ -23,6 +23,7 @@ __all__ = ["DAYS", "coverage_bar", "kpi_view", "strip"]
 DAYS = 90
 _UNITS = ("s", "ratio", "count")
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 330.0, 118.0, 52.0, 8.0, 12.0, 22.0
+_SMALL = 11  # px, as the style sheet has it
 
 
 def strip(days: Sequence[Sequence[Any]], last: str) -> Markup:
@@ -123,19 +124,21 @@ def _trend(points: Sequence[tuple[str, Any, Any]], *, title: str, unit: str, nam
     def y(value: float) -> float:
         return bottom - (value - low) / (high - low) * (bottom - _TOP)
 
-    for level in (low, (low + high) / 2, high):
-        canvas.line(_LEFT, y(level), _WIDTH - _RIGHT, y(level), "grid")
-        canvas.text(_LEFT - 6, y(level) + 4, _short(level, unit, high - low), "tick", anchor="end")
-    gap = (_WIDTH - _LEFT - _RIGHT) / max(1, len(points) - 1)
+    levels = [(level, _short(level, unit, high - low)) for level in (low, (low + high) / 2, high)]
+    left = max(_LEFT, 6 + gutter((words for _level, words in levels), _SMALL))
+    for level, words in levels:
+        canvas.line(left, y(level), _WIDTH - _RIGHT, y(level), "grid")
+        canvas.text(left - 6, y(level) + 4, words, "tick", anchor="end")
+    gap = (_WIDTH - left - _RIGHT) / max(1, len(points) - 1)
     aims = {target for _day, _value, target in points if target is not None}
     if len(aims) == 1 and low <= min(aims) <= high:
-        canvas.line(_LEFT, y(min(aims)), _WIDTH - _RIGHT, y(min(aims)), "target")
+        canvas.line(left, y(min(aims)), _WIDTH - _RIGHT, y(min(aims)), "target")
     elif aims:
-        _steps(canvas, [(_LEFT + gap * index, point[2]) for index, point in enumerate(points)], y, "target")
-    _steps(canvas, [(_LEFT + gap * index, point[1]) for index, point in enumerate(points)], y, "trend")
+        _steps(canvas, [(left + gap * index, point[2]) for index, point in enumerate(points)], y, "target")
+    _steps(canvas, [(left + gap * index, point[1]) for index, point in enumerate(points)], y, "trend")
     last = max(index for index, point in enumerate(points) if point[1] is not None)
-    canvas.dot(_LEFT + gap * last, y(points[last][1]), 3.5, "dot")
-    canvas.text(_LEFT, _HEIGHT - 6, clean(points[0][0]), "tick")
+    canvas.dot(left + gap * last, y(points[last][1]), 3.5, "dot")
+    canvas.text(left, _HEIGHT - 6, clean(points[0][0]), "tick")
     canvas.text(_WIDTH - _RIGHT, _HEIGHT - 6, clean(points[-1][0]), "tick", anchor="end")
     return canvas.markup()
 

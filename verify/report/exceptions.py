@@ -12,14 +12,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_words import moment
+from verify.engine.left_out import ITEMS
 from verify.engine.words import Status
 from verify.report.data import ReportData
 from verify.report.scope import dear_logins
-from verify.report.text import WORDS, counted, from_epoch, value
+from verify.report.text import WORDS, bound_value, counted, from_epoch, value
 
-__all__ = ["attestation_view", "limits", "verify_commands", "waiver_view"]
+__all__ = ["attestation_view", "left_out_view", "limits", "override_rows", "verify_commands", "waiver_view"]
 
 _HELD = ("in force", "valid")
+_EFFECTS = ("loosened", "changed", "tightened")
 
 
 def waiver_view(data: ReportData, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,6 +64,76 @@ def _until(data: ReportData, row: Mapping[str, Any], key: str) -> dict[str, Any]
     return {"until": moment(until), "css": css, "state": state if over and "expired" in state else word}
 
 
+def override_rows(data: ReportData) -> list[dict[str, str]]:
+    """Return the bounds that the environment sets over the guide's, and its days of waivers, loosened ones first.
+
+    ``item`` is empty where a line is about no item.
+    """
+    rows = [*_bounds(data), *_days(data)]
+    return sorted(rows, key=lambda one: _EFFECTS.index(one["effect"]))
+
+
+def _days(data: ReportData) -> list[dict[str, str]]:
+    return [
+        {
+            "item": "",
+            "bound": f"longest waiver of {one['severity']} severity",
+            "guide": counted(one["guide"], "day", "days"),
+            "used": counted(one["used"], "day", "days"),
+            **_effect(one),
+        }
+        for one in data.waiver_days
+    ]
+
+
+def _effect(row: Mapping[str, Any]) -> dict[str, str]:
+    return {"effect": str(row["effect"]), "css": "warn" if row["effect"] == "loosened" else "mute"}
+
+
+def _bounds(data: ReportData) -> list[dict[str, str]]:
+    return [
+        {
+            "item": str(one["item"]),
+            "bound": str(one["bound"]),
+            "guide": bound_value(one["bound"], one["guide"]),
+            "used": bound_value(one["bound"], one["used"]),
+            **_effect(one),
+        }
+        for one in data.overrides
+    ]
+
+
+def left_out_view(data: ReportData, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a rule of the baseline that an exception leaves out: on which hosts, who approved it, and until when."""
+    told = _facts(row, ("rule", "expires", "state", "hosts"))
+    hosts = ", ".join(row.get("hosts") or ()) or "every host"
+    return {"id": str(row["rule"]), "facts": {"hosts": hosts, **told}, **_until(data, row, "expires")}
+
+
+def _left_out_limit(data: ReportData) -> list[str]:
+    rules = [str(row["rule"]) for row in data.left_out if row["state"] not in ("expired", "not approved")]
+    if not rules:
+        return []
+    return [
+        f"{counted(len(rules), 'rule')} of the baseline {'was' if len(rules) == 1 else 'were'} left out by an approved "
+        f"exception, so {' and '.join(ITEMS)} say nothing of them there: {', '.join(rules)}."
+    ]
+
+
+def _override_limit(data: ReportData) -> list[str]:
+    rows = override_rows(data)
+    if not rows:
+        return []
+    listed = "; ".join(
+        f"{one['item']} {one['bound']} {one['used']}, the guide's {one['guide']} ({one['effect']})".strip()
+        for one in rows
+    )
+    return [
+        f"{counted(len(rows), 'bound')} of this environment {'is' if len(rows) == 1 else 'are'} not the guide's, by "
+        f"verify_bounds or verify_waiver_days: {listed}."
+    ]
+
+
 def limits(data: ReportData) -> list[str]:
     """Return what the run does not prove, the gravest first."""
     run = data.run
@@ -78,9 +150,14 @@ def limits(data: ReportData) -> list[str]:
             0,
             f"{counted(gaps, 'item')} of the guide {'has' if gaps == 1 else 'have'} no control: see the list of gaps.",
         )
+    found[:0] = [*_override_limit(data), *_left_out_limit(data)]
     if run.get("selection"):
         found.insert(
             0, "This run looked at a selection only. It proves nothing about the rest and cannot stand for the day."
+        )
+    if not run.get("commit"):
+        found.insert(
+            0, "The commit of the rules is not known: they ran outside a git checkout. What was run lies in rules/."
         )
     if run.get("dirty"):
         found.insert(0, "The rules had changes that are in no commit; what was run cannot be fetched from the history.")
@@ -121,7 +198,6 @@ def _seal_commands(data: ReportData) -> list[dict[str, str]]:
 
 def verify_commands(data: ReportData) -> list[dict[str, str]]:
     """Return the commands that check the pack, with and without code of ours."""
-    folder = shlex.quote(f"reports/{data.run['environment']}/{data.run['id']}")
     return [
         *_seal_commands(data),
         {"what": "The files, without any code of ours", "line": "sha256sum --check MANIFEST"},
@@ -130,8 +206,15 @@ def verify_commands(data: ReportData) -> list[dict[str, str]]:
             "line": 'python3 -c \'import json,sys; [print(json.loads(l)["body"]) for l in open("evidence/blobs.jsonl") '
             'if json.loads(l)["digest"].startswith(sys.argv[1])]\' DIGEST',
         },
-        {
-            "what": "Judge the same evidence again, offline",
-            "line": f"pytest verify/ --replay {folder}",
-        },
+        *_replay_command(data),
+    ]
+
+
+def _replay_command(data: ReportData) -> list[dict[str, str]]:
+    """Return how the pack is judged again from where it was written; nothing where that is refused."""
+    if not data.signed:
+        return []
+    place = data.run.get("folder") or f"reports/{data.run['environment']}/{data.run['id']}"
+    return [
+        {"what": "Judge the same evidence again, offline", "line": f"pytest verify/ --replay {shlex.quote(str(place))}"}
     ]

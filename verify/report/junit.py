@@ -14,9 +14,10 @@ from collections import Counter
 from collections.abc import Iterable
 from xml.etree import ElementTree
 
+from verify.engine.coverage import KINDS
 from verify.engine.judge import finding_id
 from verify.engine.words import GREEN, Status
-from verify.report.data import COVERAGE, ControlRows, ReportData
+from verify.report.data import ControlRows, ReportData
 from verify.report.summary import answer
 from verify.report.text import clean, counted
 
@@ -53,8 +54,7 @@ def junit_xml(data: ReportData) -> bytes:
 def _suite(root: ElementTree.Element, name: str, cases: Iterable[ElementTree.Element], data: ReportData) -> None:
     suite = ElementTree.SubElement(root, "testsuite", name=name, timestamp=str(data.run["started"])[:19])
     properties = ElementTree.SubElement(suite, "properties")
-    known = data.run.get("catalogue") or {}
-    counts = [(f"items_{key}", str(known[key])) for key in COVERAGE if known.get(key) is not None]
+    counts = [(f"items_{key}", str(data.coverage[key])) for key in KINDS]
     for key, value in (("run", data.run["id"]), ("complete", str(data.complete).lower()), *counts):
         ElementTree.SubElement(properties, "property", name=key, value=clean(value))
     suite.extend(cases)

@@ -13,8 +13,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import parse_iso
+from verify.engine.coverage import KINDS
 from verify.engine.words import Status
-from verify.report.data import COVERAGE, ReportData
+from verify.report.data import ReportData
 from verify.report.summary import answer, transitions
 
 __all__ = ["metrics_text"]
@@ -38,7 +39,11 @@ def metrics_text(data: ReportData) -> str:
         ("run_exit_code", "Exit code of the run.", [(environment, 10 if data.close is None else data.close_exit)]),
         ("cells_expected", "Cells that the run had to decide.", [(environment, data.expected)]),
         ("cells", "Decided cells by status and section.", _cells(data, environment)),
-        ("catalogue_items", "Items of the catalogue by how they are covered.", _coverage(data, environment)),
+        (
+            "catalogue_items",
+            "Items of the catalogue by the weakest evidence behind them.",
+            _coverage(data, environment),
+        ),
         ("hosts", "Hosts by what became of them.", _hosts(data, environment)),
         ("changes", "Findings by change since the last comparable run.", _changes(data, environment)),
         ("oldest_evidence_timestamp_seconds", "When the oldest evidence was read.", [(environment, oldest)]),
@@ -64,8 +69,7 @@ def _cells(data: ReportData, labels: dict[str, str]) -> list[tuple[dict[str, str
 
 
 def _coverage(data: ReportData, labels: dict[str, str]) -> list[tuple[dict[str, str], Any]]:
-    known = data.run.get("catalogue") or {}
-    return [({**labels, "coverage": kind}, known.get(kind)) for kind in COVERAGE]
+    return [({**labels, "coverage": kind}, data.coverage[kind]) for kind in KINDS]
 
 
 def _hosts(data: ReportData, labels: dict[str, str]) -> list[tuple[dict[str, str], Any]]:

@@ -185,6 +185,8 @@ def _owners(data: ReportData, lists: Mapping[str, Sequence[Mapping[str, Any]]]) 
             known = {
                 key: str(row.get(key) or "") for key in ("finding", "control", "kind", "subject", "status", "says")
             }
+            if row.get("terms"):
+                known["terms"] = str(row["terms"])
             found.setdefault(item.owner, []).append(
                 {"change": name, "item": item.id, "title": item.title, "severity": item.severity, **known}
             )
@@ -238,7 +240,8 @@ def _line(row: Mapping[str, str]) -> str:
     word = row["change"].replace("_", " ").upper()
     head = f"  {word} {row['control']} ({row['severity']}) {row['kind']} {row['subject']}"
     late = f", not delivered by the run {row['run']}" if row.get("run") else ""
-    return clean(f"{head}: {row['says']} [{row['finding']}]{late}")
+    terms = f" (judged by other terms than before: {row['terms']})" if row.get("terms") else ""
+    return clean(f"{head}: {row['says']} [{row['finding']}]{terms}{late}")
 
 
 # Web hook

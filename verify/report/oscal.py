@@ -19,11 +19,12 @@ from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms
 from verify.engine.catalogue import Item
+from verify.engine.coverage import KINDS
 from verify.engine.evidence import Fact
 from verify.engine.judge import Row
 from verify.engine.remedy import Remedy
 from verify.engine.words import GREEN, Status
-from verify.report.data import COVERAGE, ControlRows, Finding, ReportData
+from verify.report.data import ControlRows, Finding, ReportData
 from verify.report.summary import answer
 from verify.report.text import clean, counted
 
@@ -70,7 +71,7 @@ class _Export:
                     dirty=str(bool(run.get("dirty"))).lower(),
                     inventory_sha256=inventory.get("digest"),
                     catalogue_sha256=catalogue.get("digest"),
-                    **{f"items_{name}": catalogue.get(name) for name in COVERAGE},
+                    **{f"items_{name}": self.data.coverage[name] for name in KINDS},
                 ),
             },
             "import-ap": {"href": "rules/", "remarks": "The rules that this run judged by lie beside its results."},

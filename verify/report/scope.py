@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_words import moment, size
+from verify.engine.coverage import KINDS
 from verify.engine.evidence import Fact
-from verify.report.data import COVERAGE, ReportData
+from verify.report.data import ReportData
 from verify.report.drawings import coverage_bar
 from verify.report.groups import CSS
 from verify.report.text import WORDS, age, counted, thin, time_of, value
@@ -30,7 +31,6 @@ def run_facts(data: ReportData) -> list[tuple[str, Any]]:
     widest, kex = (run.get("clock") or {}).get("widest_s"), run.get("kex")
     inventory = run.get("inventory") or {}
     by = run.get("operator") or run.get("scheduler")
-    state = "with changes that are in no commit" if run.get("dirty") else "clean"
     return [
         ("Run", run["id"]),
         ("Environment", run["environment"]),
@@ -39,7 +39,7 @@ def run_facts(data: ReportData) -> list[tuple[str, Any]]:
         ("Started by", f"{by} on {run.get('runner')}" if by else run.get("runner")),
         ("Clock of the runner", None if clock is None else f"{clock:+.3f} s from its time source"),
         ("Clocks of the hosts", None if widest is None else f"at most {widest:.3f} s apart from the runner's"),
-        ("Rules", f"collection {run.get('collection_version')}, commit {run.get('commit')}, {state}"),
+        ("Rules", f"collection {run.get('collection_version')}, {_commit(run)}"),
         ("Inventory", f"{inventory.get('path')}, SHA-256 {inventory.get('digest')}"),
         ("Catalogue", f"{counted(len(data.items), 'item')}, SHA-256 {(run.get('catalogue') or {}).get('digest')}"),
         ("Parameters", value(run.get("parameters") or None) or "none"),
@@ -47,6 +47,12 @@ def run_facts(data: ReportData) -> list[tuple[str, Any]]:
         ("Key exchange", _counted(kex) if isinstance(kex, dict) else kex),
         ("Judged again from", run.get("replay_of") or run.get("evidence_of") or "its own evidence"),
     ]
+
+
+def _commit(run: Mapping[str, Any]) -> str:
+    if not run.get("commit"):
+        return "commit not known"
+    return f"commit {run['commit']}, {'with changes that are in no commit' if run.get('dirty') else 'clean'}"
 
 
 def _counted(found: Mapping[str, int]) -> str:
@@ -71,11 +77,10 @@ def dear_logins(kex: Any) -> str:
 
 def population(data: ReportData) -> dict[str, Any]:
     """Return what the run was about: hosts expected and reached, cells, and how the catalogue is covered."""
-    hosts, known = data.hosts, data.run.get("catalogue") or {}
+    hosts = data.hosts
     kinds = (data.run.get("population") or {}).get("kinds") or {}
-    parts = {name: int(known.get(name) or 0) for name in COVERAGE}
-    items = int(known.get("items") or len(data.items))
-    share = f"{100 * parts['asserted'] / items:.1f} %" if items else None
+    items, parts = data.coverage["items"], {name: data.coverage[name] for name in KINDS}
+    share = f"{100 * parts['machine'] / items:.1f} %" if items else None
     return {
         "hosts": {"expected": thin(hosts.expected), "reached": thin(hosts.reached)},
         "unreachable": sorted(hosts.unreachable.items()),

@@ -16,7 +16,7 @@ from verify.engine.words import Status
 from verify.report.data import ReportData
 from verify.report.text import age, clean, counted, thin
 
-__all__ = ["TRANSITIONS", "Answer", "answer", "owner_of", "summary_text", "transitions"]
+__all__ = ["TRANSITIONS", "Answer", "answer", "owner_of", "summary_text", "terms_of_changes", "transitions"]
 
 TRANSITIONS = (
     *("new", "newly_unknown", "waiver_expired", "flapping", "still", "waived", "fixed", "scope_in", "scope_out"),
@@ -44,6 +44,9 @@ def answer(data: ReportData) -> Answer:
     if not data.complete:
         return Answer(False, "Incomplete", f"The run did not come to its end: {why}.", "bad", "!")
     if why:
+        if data.close_exit == 0 and not data.open_findings and data.decided == data.expected:
+            # The exit code is that of the cells alone; whoever reads 0 there must not take it for the answer.
+            why = f"all {counted(data.decided, 'cell')} are decided and green, so the exit code is 0, but {why}"
         failing = bool(data.totals[Status.FAIL]) or (data.close_exit not in (10, 11) and reasons != [NOT_SEALED])
         return Answer(False, "Do not sign", f"{why[0].upper()}{why[1:]}.", "bad" if failing else "warn", "✕")
     waived = data.totals[Status.WAIVED]
@@ -87,9 +90,18 @@ def _formal(data: ReportData, told: bool) -> Iterable[str]:
 
 def transitions(data: ReportData) -> dict[str, list[Mapping[str, Any]]]:
     """Return the lists of what changed, all of them empty when the run was compared with none."""
+    changes = _compared(data)
+    return {name: list(changes.get(name) or ()) for name in TRANSITIONS}
+
+
+def _compared(data: ReportData) -> Mapping[str, Any]:
     changes = data.changes or {}
-    comparable = bool(changes.get("comparable"))
-    return {name: list(changes.get(name) or ()) if comparable else [] for name in TRANSITIONS}
+    return changes if changes.get("comparable") else {}
+
+
+def terms_of_changes(data: ReportData) -> list[tuple[str, str]]:
+    """Return the items that the compared run judged by other terms, such as another bound, and what differs."""
+    return sorted((_compared(data).get("terms") or {}).items())
 
 
 def owner_of(data: ReportData, role: str) -> str:
@@ -106,14 +118,16 @@ def summary_text(data: ReportData) -> str:
 
 
 def _changed(data: ReportData) -> str:
-    if not (data.changes or {}).get("comparable"):
+    if not _compared(data):
         reason = (data.changes or {}).get("reason") or "there is no earlier run of the same scope"
         return f"Not compared: {str(reason).rstrip('.')}."
     lists = transitions(data)
     told = [f"{len(rows)} {name.replace('_', ' ')}" for name, rows in lists.items() if rows]
     oldest = max((row.get("age_s") or 0 for row in lists["still"]), default=0)
     since = f" (the oldest for {age(oldest)})" if oldest else ""
-    return f"Since {(data.changes or {}).get('previous')}: {', '.join(told) or 'no change'}{since}."
+    terms = ", ".join(item for item, _what in terms_of_changes(data))
+    other = f" Judged by other terms than then: {terms}." if terms else ""
+    return f"Since {(data.changes or {}).get('previous')}: {', '.join(told) or 'no change'}{since}.{other}"
 
 
 def _who(data: ReportData) -> str:
@@ -123,8 +137,9 @@ def _who(data: ReportData) -> str:
 
 
 def _covered(data: ReportData) -> str:
-    known = data.run.get("catalogue") or {}
+    known = data.coverage
     return (
-        f"Coverage: {known.get('asserted', 0)} of {known.get('items', len(data.items))} items asserted, "
-        f"{known.get('attested', 0)} attested, {known.get('gap', 0)} without a control."
+        f"Coverage: {known['machine']} of {known['items']} items rest on machines alone, {known['attested']} on signed "
+        f"statements, {known['declared']} on what somebody wrote down, {known['undecided']} are undecided, "
+        f"{known['gap']} without a control."
     )

@@ -18,8 +18,8 @@ from verify.engine.evidence import Fact
 from verify.engine.words import Status
 
 __all__ = [
-    *("WORDS", "age", "bounds_text", "clean", "counted", "excerpt", "from_epoch", "quantity", "sentence", "thin"),
-    *("time_of", "value"),
+    *("WORDS", "age", "bound_value", "bounds_text", "clean", "counted", "excerpt", "from_epoch", "quantity"),
+    *("sentence", "thin", "time_of", "value"),
 ]
 
 WORDS = {
@@ -88,14 +88,21 @@ def sentence(text: str) -> str:
 
 def bounds_text(bounds: Mapping[str, Any]) -> str:
     """Write bounds by the unit that their names end in: ``high: 7 d 0 h``."""
-    told = []
-    for name, limit in bounds.items():
-        stem, _joint, unit = name.rpartition("_")
-        if unit in ("s", "ratio", "count") and isinstance(limit, (int, float)) and not isinstance(limit, bool):
-            told.append(f"{stem.replace('_', ' ')}: {quantity(limit, unit)}")
-        else:
-            told.append(f"{name.replace('_', ' ')}: {value(limit)}")
-    return ", ".join(told)
+    return ", ".join(f"{_bound_name(name, limit)}: {bound_value(name, limit)}" for name, limit in bounds.items())
+
+
+def _measured(name: str, limit: Any) -> bool:
+    number = isinstance(limit, (int, float)) and not isinstance(limit, bool)
+    return number and name.rpartition("_")[2] in ("s", "ratio", "count")
+
+
+def _bound_name(name: str, limit: Any) -> str:
+    return (name.rpartition("_")[0] if _measured(name, limit) else name).replace("_", " ")
+
+
+def bound_value(name: str, limit: Any) -> str:
+    """Write the value of a bound by the unit that its name ends in."""
+    return quantity(limit, name.rpartition("_")[2]) if _measured(name, limit) else value(limit)
 
 
 def from_epoch(seconds: float) -> str:

@@ -17,7 +17,14 @@ from verify.engine.words import GREEN, Status, worst
 from verify.report.change_lists import change_view
 from verify.report.data import ControlRows, ReportData
 from verify.report.drawings import kpi_view, strip
-from verify.report.exceptions import attestation_view, limits, verify_commands, waiver_view
+from verify.report.exceptions import (
+    attestation_view,
+    left_out_view,
+    limits,
+    override_rows,
+    verify_commands,
+    waiver_view,
+)
 from verify.report.groups import CSS, control_view
 from verify.report.remedies import ages_of, causes, look_of, owners, shared_ids, undecided_items
 from verify.report.scope import population, run_facts, sources
@@ -61,6 +68,8 @@ def view_of(data: ReportData) -> dict[str, Any]:
         ],
         "waivers": [waiver_view(data, row) for row in data.waivers],
         "attestations": [attestation_view(data, row) for row in data.attestations],
+        "left_out": [left_out_view(data, row) for row in data.left_out],
+        "overrides": override_rows(data),
         "limits": limits(data),
         "verify": verify_commands(data),
     }
@@ -117,6 +126,7 @@ def _item(
         "counts": [(CSS[one], f"{thin(number)} {WORDS[one]}") for one, number in totals.items()],
         "about": " · ".join([*about, f"evidence at most {duration(item.freshness_s)} old", *references]),
         "bounds": "; ".join(dict.fromkeys(limit for limit in limits if limit)),
+        "overrides": [row for row in override_rows(data) if row["item"] == item.id],
         "look": look_of(data, item),
         "strip": strip(data.strips.get(item.id, ()), str(data.run["started"])[:10]) if data.strips else "",
         "controls": [control_view(data, control, ages) for control in controls],

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The backend ``evidence``: testinfra's ``host`` answers from collected evidence.
 
-`configure` takes the place of every backend that would reach a host by ssh or through Ansible, so that tests written
-for them run unchanged: ``ansible://web``, ``ssh://web1`` and a bare name all mean hosts of the environment.
+`configure` takes the place of every backend that testinfra has, so that tests written for ssh or Ansible run unchanged:
+``ansible://web``, ``ssh://web1`` and a bare name all mean hosts of the environment. What names none of them, such as
+``local://`` or ``podman://app``, is refused: a test would run there without anybody asking whether it only reads.
 
 PRIVATE to the collection: it can change at any time.
 """
@@ -22,12 +23,11 @@ import testinfra.host
 from testinfra.backend.base import BaseBackend, CommandResult
 
 from verify.engine.declared import Environment
-from verify.engine.evidence import Evidence
+from verify.engine.evidence import Evidence, NoEvidence
 from verify.testinfra.store import Store
 
 __all__ = ["PLAN", "EvidenceBackend", "configure", "finish", "use"]
 
-_REPLACED = ("evidence", "ansible", "ssh", "safe-ssh", "paramiko")
 _STASH = pytest.StashKey[tuple[Store, Mapping[str, str], str | None, Path | None]]()
 PLAN = "testinfra-plan.json"
 
@@ -38,9 +38,17 @@ class EvidenceBackend(BaseBackend):
     NAME = "evidence"
     store: Store | None = None
 
-    def __init__(self, hostname: str, *args: Any, **kwargs: Any) -> None:
-        """``hostname`` is the name in the inventory; settings of other backends are taken and not needed."""
-        super().__init__(hostname, sudo=bool(kwargs.get("sudo")), sudo_user=kwargs.get("sudo_user"))
+    def __init__(self, hostname: str = "", *args: Any, **kwargs: Any) -> None:
+        """``hostname`` is the name in the inventory; settings of other backends are taken and not needed.
+
+        Raises `pytest.UsageError` for what is no host of the environment, such as the machine that runs the tests.
+        """
+        (name, *others) = self.get_hosts(hostname, **kwargs)
+        if others:
+            raise pytest.UsageError(
+                f"{hostname!r} means {1 + len(others)} hosts, and one is asked for; take testinfra.get_hosts."
+            )
+        super().__init__(name, sudo=bool(kwargs.get("sudo")), sudo_user=kwargs.get("sudo_user"))
         self._encoding = "utf-8"
 
     @classmethod
@@ -50,6 +58,11 @@ class EvidenceBackend(BaseBackend):
         Raises `pytest.UsageError` when it means none: a test of nothing proves nothing.
         """
         store = cls._store()
+        if kwargs.get("connection") == "local":
+            raise pytest.UsageError(
+                "The tests name local://, the machine that runs them, which is no host of "
+                f"{store.environment.name}; name hosts of it in testinfra_hosts, such as ansible://all."
+            )
         pattern = "all" if host is None else host.rpartition("@")[2]
         found = store.matching([pattern])
         if not found:
@@ -65,6 +78,11 @@ class EvidenceBackend(BaseBackend):
         text = self.get_command(command, *args)
         said = self._store().run(self.hostname, text)
         return self.result(said.code, text.encode(), said.stdout, said.stderr)
+
+    def run_local(self, command: str, *args: str) -> CommandResult:
+        """Raise `NoEvidence`: the machine that runs the tests is no host of the environment."""
+        __tracebackhide__ = True
+        raise NoEvidence(f"{self.quote(command, *args)!r} is not run here: tests ask hosts. Ask one by host.run.")
 
     @classmethod
     def _store(cls) -> Store:
@@ -97,11 +115,11 @@ def configure(
     of this environment needed stands in the file ``plan`` and is asked ahead by one exec a host.
     """
     EvidenceBackend.store = Store(environment, evidence, live=live, ahead=_read(plan) if live else {})
-    replaced = {name: testinfra.backend.BACKENDS.get(name, "") for name in _REPLACED}
-    for name in _REPLACED:
+    own = dict(testinfra.backend.BACKENDS)
+    for name in (EvidenceBackend.NAME, *own):
         testinfra.backend.BACKENDS[name] = f"{__name__}.{EvidenceBackend.__name__}"
     _forget_hosts()
-    config.stash[_STASH] = (EvidenceBackend.store, replaced, getattr(config.option, "connection", None), plan)
+    config.stash[_STASH] = (EvidenceBackend.store, own, getattr(config.option, "connection", None), plan)
     if not getattr(config.option, "connection", None):
         config.option.connection = EvidenceBackend.NAME
 
@@ -117,16 +135,13 @@ def finish(config: pytest.Config) -> None:
     kept = config.stash.get(_STASH, None)
     if kept is None:
         return
-    store, replaced, connection, plan = kept
+    store, own, connection, plan = kept
     store.close()
     if plan is not None and plan.parent.is_dir() and store.live and store.used:
         with contextlib.suppress(OSError):
             plan.write_text(json.dumps(store.plan(), sort_keys=True), encoding="utf-8")
-    for name, place in replaced.items():
-        if place:
-            testinfra.backend.BACKENDS[name] = place
-        else:
-            testinfra.backend.BACKENDS.pop(name, None)
+    testinfra.backend.BACKENDS.clear()
+    testinfra.backend.BACKENDS.update(own)
     _forget_hosts()
     config.option.connection = connection
     EvidenceBackend.store = None

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Back up the files of this host with restic: `backup`, `ensure` (the first one only), `prove` (restore and compare)
-or `list` (print the backups as JSON; changes nothing, neither here nor in the repository).
+"""Back up the files of this host with restic: `backup`, `ensure` (the first one only), `prove` (restore and compare),
+`list` (print the backups as JSON; changes nothing, neither here nor in the repository) or `sizes` (print what the
+newest backup takes, restored and in the repository).
 
 Each backup writes a line of its own into a probe file first, and `prove` restores that file from the newest backup:
 what comes back must be what the last backup saved.
@@ -113,6 +114,20 @@ def listing(settings: dict[str, Any]) -> str:
     return json.dumps({**found, "snapshots": restic.snapshots()}, sort_keys=True)
 
 
+def sizes(settings: dict[str, Any]) -> str:
+    """Return what the newest backup takes, restored and, shared parts included, in the repository. Raises Failed."""
+    restic = Restic(settings, "--no-lock")
+    snapshots = restic.snapshots()
+    if not snapshots:
+        raise Failed("there is no backup of this host")
+    newest = snapshots[-1]["id"]
+    size, raw = (
+        json.loads(restic.must("stats", "--json", "--mode", mode, newest))["total_size"]
+        for mode in ("restore-size", "raw-data")
+    )
+    return json.dumps({"id": newest, "size_bytes": size, "repo_size_bytes": raw}, sort_keys=True)
+
+
 def report(ok: bool, started: float) -> None:
     """Leave figures for the node exporter where there is one; the last success outlives a failure."""
     if not METRICS.parent.is_dir():
@@ -147,12 +162,13 @@ def act(action: str, settings: dict[str, Any]) -> str:
 
 def main() -> int:
     """Return 0 when the action succeeded, 1 when it failed, 2 for another command line."""
-    if len(sys.argv) != 2 or sys.argv[1] not in {"backup", "ensure", "prove", "list"}:
-        print("usage: file_backup.py backup | ensure | prove | list", file=sys.stderr)
+    if len(sys.argv) != 2 or sys.argv[1] not in {"backup", "ensure", "prove", *_READERS}:
+        print("usage: file_backup.py backup | ensure | prove | list | sizes", file=sys.stderr)
         return 2
     try:
         settings = json.loads(SETTINGS.read_text(encoding="utf-8"))
-        print(listing(settings) if sys.argv[1] == "list" else locked(sys.argv[1], settings))
+        read = _READERS.get(sys.argv[1])
+        print(read(settings) if read else locked(sys.argv[1], settings))
     except (Failed, OSError, ValueError) as error:
         print(f"file_backup: {error}", file=sys.stderr)
         return 1
@@ -164,6 +180,9 @@ def locked(action: str, settings: dict[str, Any]) -> str:
     with LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return act(action, settings)
+
+
+_READERS = {"list": listing, "sizes": sizes}
 
 
 def _last_line(text: str) -> str:

@@ -7,7 +7,8 @@ A database host that comes back after an outage cannot know whether another host
 if nobody fenced it, the backup repository still accepts its credential, and the archive holds no timeline that branched
 off after its own. The reason of each decision goes to standard output, one line, for the journal.
 
-Exit status: 0 the cluster may start; 1 it may not, as decided; 2 the gate was called wrongly.
+Exit status: 0 the cluster may start; 1 it may not, as decided; 2 the gate was called wrongly; 255 the repository gave
+no answer, which is no decision: systemd takes this status alone for a failure, and asks again.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+UNDECIDED = 255
 FOUND, ABSENT = 0, 1  # exit statuses of "pgbackrest archive-get"
 RECOVERY_FILES = ("recovery.signal", "backup_label")
 NOTICE, WARNING = 5, 4  # priorities that the journal reads from "<N>"
@@ -33,6 +35,10 @@ REFUSED_MARKS = ("AccessError", "access denied")
 
 class GateError(Exception):
     """A reason not to start, as one sentence."""
+
+
+class NoAnswer(GateError):
+    """The repository could not be asked, so nothing is decided."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,7 @@ def ask_archive(settings: Settings, timeline: int, runner: Runner, deadline: flo
     """Tell whether the archive holds the history file of ``timeline``.
 
     Asks again until ``deadline`` (monotonic seconds), because the network may come up after this host did. A refusal
-    is an answer and is not asked again. Raise GateError without an answer.
+    is an answer and is not asked again: GateError. Without an answer raise NoAnswer.
     """
     with tempfile.TemporaryDirectory(prefix="start-gate-") as scratch:
         command = [
@@ -126,7 +132,7 @@ def ask_archive(settings: Settings, timeline: int, runner: Runner, deadline: flo
             if refusal:
                 raise GateError(f"the backup repository refuses this host: {refusal}")
             if time.monotonic() >= deadline:
-                raise GateError(f"the backup repository gives no answer within {settings.wait:.0f} s: {lines[0]}")
+                raise NoAnswer(f"the backup repository gives no answer within {settings.wait:.0f} s: {lines[0]}")
             time.sleep(0.5)
 
 
@@ -170,6 +176,9 @@ def main(arguments: Sequence[str]) -> int:
     settings = parse(arguments)
     try:
         say(NOTICE, f"PostgreSQL may start: {decide(settings)}")
+    except NoAnswer as reason:
+        say(WARNING, f"PostgreSQL stays stopped for now: {reason}")
+        return UNDECIDED
     except GateError as reason:
         say(WARNING, f"PostgreSQL stays stopped: {reason}")
         return 1

@@ -15,6 +15,8 @@ import yaml
 
 from tests.unit.verify_history import _postgresql
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 RUNG: str = yaml.safe_load((ROOT / "roles/integrity/vars/main.yml").read_text(encoding="utf-8"))["__integrity_chain"]
 COLUMNS = "run text, worker int, n bigint, hash text NOT NULL, previous text NOT NULL, PRIMARY KEY (run, worker, n)"

@@ -212,7 +212,25 @@ def test_the_drill_without_an_end_is_found_whatever_its_scenario(drill: Drill) -
     found = Drill(drill.reports)("find", **where)
     assert (found["unfinished"], found["scenario"], found["mode"]) == (opened["drill_id"], "dropped_table", "copy")
     drill("close", verdict="aborted")
-    assert drill("find", **where)["unfinished"] == ""
+    found = drill("find", **where)
+    assert (found["unfinished"], found["unsealed"]) == ("", [opened["drill_id"]])
+    (Path(opened["dir"]) / "MANIFEST").touch()
+    assert drill("find", **where)["unsealed"] == []
+
+
+def test_a_drill_that_is_overtaken_is_closed_and_both_journals_say_so(drill: Drill) -> None:
+    drill("open", scenario="dropped_table")
+    drill("enter", step="fence")
+    assert "was never ended" in Drill(drill.reports)("open", scenario="activation")["msg"]
+    overtaking = Drill(drill.reports)
+    assert "failed" not in overtaking("plan", scenario="activation", overtakes="It was overtaken.")
+    assert "failed" not in overtaking("open", scenario="activation", overtakes="It was overtaken.")
+    old = drill("read")
+    assert (old["closed"], old["verdict"], old["steps"][0]["status"]) == (True, "aborted", "failed")
+    assert [row["text"] for row in old["deviations"]] == ["It was overtaken."]
+    (told,) = overtaking("read")["deviations"]
+    assert told["text"] == f"It was overtaken. The drill {old['drill_id']} was closed by it."
+    assert Drill(drill.reports)("open", scenario="activation", overtakes="It was overtaken.")["resumed"] is True
 
 
 def test_without_a_drill_the_folder_is_asked_for(tmp_path: Path) -> None:

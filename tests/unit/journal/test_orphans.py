@@ -18,11 +18,13 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._orphans import 
 # A run that holds a pipe and forks a worker into a session of its own, as Ansible does.
 RUN = """
 import os, sys, time
-os.pipe()
+its_end, own_end = os.pipe()
 if os.fork() == 0:
     os.setsid()
+    os.write(own_end, b".")
     time.sleep(float(sys.argv[1]))
     os._exit(0)
+os.read(its_end, 1)
 print("ready", flush=True)
 time.sleep(60)
 """

@@ -19,6 +19,8 @@ from lab import _inventory, _people, _pki, _repositories
 from lab._console import LabError
 from lab._estate import HOSTS, Estate
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = Path("/a check.out/lab/lab")
 
 

@@ -16,6 +16,8 @@ from lab import _pki, _repositories
 from lab._console import LabError, LabRefused
 from lab._estate import Estate
 
+pytestmark = pytest.mark.slow
+
 git = _repositories.git
 
 

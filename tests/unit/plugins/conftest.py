@@ -108,17 +108,19 @@ def pgbackrest() -> RecordedPgbackrest:
 def run_module(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
     """Return a function that runs a module's main() with arguments and returns what it printed as its result.
 
-    ``run`` takes each command of the module as a list and returns exit code, standard output and standard error.
+    ``run`` takes each command of the module as a list and returns exit code, standard output and standard error;
+    without it the commands are run.
     """
 
     def run_main(
         module: ModuleType,
         arguments: dict[str, Any],
         *,
-        run: Callable[[Sequence[str]], tuple[int, str, str]],
+        run: Callable[[Sequence[str]], tuple[int, str, str]] | None = None,
         check: bool = False,
     ) -> dict[str, Any]:
-        monkeypatch.setattr(basic.AnsibleModule, "run_command", lambda _self, command, **_ignored: run(command))
+        if run:
+            monkeypatch.setattr(basic.AnsibleModule, "run_command", lambda _self, command, **_ignored: run(command))
         printed = io.StringIO()
         with (
             patch_module_args({**arguments, "_ansible_check_mode": check, "_ansible_diff": True}),

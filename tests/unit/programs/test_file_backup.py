@@ -147,3 +147,27 @@ def test_a_restore_that_equals_what_was_saved_is_a_proof(
     files.PROBE.write_text("host 2\n")
     stand_in(files, monkeypatch, "host 2\n", snapshots=SNAPSHOTS)
     assert "restored the probe of aa" in files.act("prove", settings)
+
+
+def test_what_the_newest_backup_takes_is_told_without_a_lock(
+    files: ModuleType, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def run(command: list[str], **_options: Any) -> CompletedProcess[str]:
+        asked.append(command)
+        sizes = {"restore-size": 2048, "raw-data": 512}
+        answer = SNAPSHOTS[1] if "snapshots" in command else json.dumps({"total_size": sizes[command[-2]]})
+        return CompletedProcess(command, 0, answer, "")
+
+    monkeypatch.setattr(files.subprocess, "run", run)
+    assert json.loads(files.sizes(settings)) == {"id": "aa", "size_bytes": 2048, "repo_size_bytes": 512}
+    assert all("--no-lock" in command for command in asked)
+
+
+def test_a_host_without_a_backup_has_no_sizes(
+    files: ModuleType, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files.subprocess, "run", lambda command, **_options: CompletedProcess(command, 0, "null", ""))
+    with pytest.raises(files.Failed, match="there is no backup of this host"):
+        files.sizes(settings)

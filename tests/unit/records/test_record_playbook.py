@@ -15,6 +15,8 @@ import yaml
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_schemas import RECORD_TYPES
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._source_records import read_records
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 INVENTORY = """
 all:

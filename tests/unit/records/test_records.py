@@ -21,6 +21,10 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_schemas 
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._records import chain_faults, complete, write
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "report" / "example_drill.json"
+BACKUP: dict[str, Any] = {
+    **{"label": "20261123-010000F", "type": "full", "source": "repo1", "age_s": 39600.5},
+    **{"digest": "c0ffee" * 10, "size_bytes": 1048576, "repo_size_bytes": 262144},
+}
 
 
 def content() -> dict[str, Any]:
@@ -28,7 +32,7 @@ def content() -> dict[str, Any]:
     check = {"name": "checksums", "command": "pg_checksums", "expected": "0", "observed": "0", "result": "verified"}
     return {
         "asset": "database main",
-        "backup": {"label": "20261123-010000F", "type": "full", "source": "repo1", "age_s": 39600.5},
+        "backup": dict(BACKUP),
         "phases": [{"name": "restore", "started": "2026-11-23T12:00:00.000Z", "ended": "2026-11-23T12:00:04.250Z"}],
         "checks": [check],
         "result": "verified",
@@ -71,15 +75,17 @@ def test_the_record_of_a_drill_fits(record_type: str) -> None:
         ({"result": "fine"}, "result"),
         ({"started": "yesterday"}, "started: 'yesterday' is not an instant in UTC"),
         ({"backup": {}}, "'label' is a required property"),
-        ({"backup": {"label": None}}, "backup.label"),
-        ({"backup": {"label": "F", "digest": "none"}}, "backup.digest"),
+        ({"backup": {**BACKUP, "label": None}}, "backup.label"),
+        ({"backup": {**BACKUP, "digest": "none"}}, "backup.digest"),
         ({"result": "could_not_run"}, "'reason' is a required property"),
         ({"checks": [{"name": "x"}]}, "checks.0"),
         ({"environment": "production"}, "environment"),
         ({"type": "backup"}, "type"),
         ({"schema": "other/1"}, "schema"),
-        ({"backup": {"label": "F", "size_bytes": -1}}, "size_bytes"),
+        ({"backup": {**BACKUP, "size_bytes": -1}}, "size_bytes"),
         ({"phases": [{"name": "x", "seconds": "4"}]}, "phases.0.seconds"),
+        ({"phases": [{"name": "x", "seconds": 4}]}, "phases.0: 'started' is a required property"),
+        ({"phases": []}, "phases"),
     ],
 )
 def test_a_record_that_does_not_fit_is_refused(change: dict[str, Any], told: str) -> None:
@@ -93,8 +99,35 @@ def test_a_test_that_could_not_run_may_not_know_its_backup() -> None:
     assert (record["backup"]["label"], record["reason"]) == (None, "repo1 does not answer.")
 
 
+@pytest.mark.parametrize("key", sorted(BACKUP.keys() - {"type"}))
+@pytest.mark.parametrize("result", ["verified", "differs"])
+def test_a_test_that_ran_tells_all_of_its_backup(key: str, result: str) -> None:
+    with pytest.raises(OpsError, match=f"'{key}' is a required property"):
+        restore_test(result=result, backup={one: value for one, value in BACKUP.items() if one != key})
+    unknown = {**BACKUP, key: None}
+    if key == "repo_size_bytes":
+        # A repository that shares blocks between backups does not say what one of them takes.
+        assert restore_test(result=result, backup=unknown)["backup"] == unknown
+        return
+    with pytest.raises(OpsError, match=f"backup.{key} is empty"):
+        restore_test(result=result, backup=unknown)
+
+
+def test_a_test_that_ran_has_phases() -> None:
+    without = {key: value for key, value in content().items() if key != "phases"}
+    with pytest.raises(OpsError, match="'phases' is a required property"):
+        complete(without, record_type="restore_test", environment="staging")
+
+
+@pytest.mark.parametrize("record_type", ["backup", "restore"])
+def test_a_backup_whose_sizes_cannot_be_told_is_a_backup(record_type: str) -> None:
+    told = {"label": "1f0e21c4", "source": "repo1", "size_bytes": None, "repo_size_bytes": None}
+    record = complete({**content(), "backup": told}, record_type=record_type, environment="staging")
+    assert record["backup"] == told
+
+
 def test_many_faults_are_told_as_the_first_three() -> None:
-    with pytest.raises(OpsError, match="and 8 more"):
+    with pytest.raises(OpsError, match="and 9 more"):
         validate({}, "restore_test")
 
 

@@ -56,10 +56,14 @@ class Page(HTMLParser):
         """All that is shown, with single blanks."""
         return " ".join("".join(self._text).split())
 
+    def part(self, anchor: str) -> Page:
+        """One section as a page of its own."""
+        part = self.markup.partition(f'id="{anchor}">')[2].partition("</section>")[0]
+        return Page(f"<section>{part}</section>".encode())
+
     def section(self, anchor: str) -> str:
         """The text of one section."""
-        part = self.markup.partition(f'id="{anchor}">')[2].partition("</section>")[0]
-        return Page(f"<section>{part}</section>".encode()).text
+        return self.part(anchor).text
 
 
 @pytest.fixture

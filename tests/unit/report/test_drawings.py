@@ -51,7 +51,9 @@ def test_the_target_is_drawn_or_said_to_be_beyond() -> None:
     far = waterfall(rows(2.0, 4.0), total=6, target=7200, edges=("a", "b"))
     assert '<line class="target"' in near
     assert '<line class="target"' not in far
-    assert "target 2 h, beyond this scale" in far
+    assert '<text class="target-text"' in near
+    assert re.search(r'<text class="tick"[^>]*>target 2 h, beyond this scale<', far)
+    assert "target-text" not in far
 
 
 def test_a_late_step_is_marked() -> None:

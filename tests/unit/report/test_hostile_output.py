@@ -14,6 +14,8 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_words im
 
 from .conftest import EXAMPLE, Page
 
+pytestmark = pytest.mark.slow
+
 KEPT = ("verdict", "mode", "status", "result", "schema", "phase")
 ATTACKS = [
     "<script>alert(1)</script>",

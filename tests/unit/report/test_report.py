@@ -21,8 +21,9 @@ ROOT = Path(__file__).resolve().parents[3]
 TEMPLATES = Path(_report.__file__).with_name("templates")
 CSS = "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in ("base.css", "drill.css"))
 SECTIONS = (
-    *("scenario", "recovery-time", "steps", "data", "integrity", "fencing", "traffic", "steady-state", "failback"),
-    *("backup", "forecast", "people", "findings", "trend", "conditions", "cleanup", "evidence", "limits", "seal"),
+    *("scenario", "plan", "milestones", "recovery-time", "steps", "data", "integrity", "security", "fencing"),
+    *("traffic", "steady-state", "failback", "backup", "forecast", "people", "observers", "told", "findings"),
+    *("trend", "conditions", "cleanup", "evidence", "limits", "seal"),
 )
 
 
@@ -78,6 +79,28 @@ def test_every_section_is_there_once_and_linked(page: Any) -> None:
         ("who signed", "", "drill_lead, approver stand-in"),
         ("what was the scope", "scenario", "Every host of the primary site loses power at once."),
         ("who approved before", "scenario", "Approved before the start by approver"),
+        ("which plan", "plan", "Plan Recovery plan of the service Version 4.2 Plan approved on 1 June 2026"),
+        ("was it announced", "plan", "Announced before yes"),
+        ("how critical", "plan", "ccobservatory and its database critical, 2 h"),
+        ("what was left out", "plan", "The mail gateway: it has a plan of its own."),
+        ("when was the approval asked for", "plan", "2026-11-20 09:02:10.100 UTC Time to answer 30 min"),
+        ("when was the data back", "milestones", "acknowledged to a client 2026-11-20 09:03:13.240 UTC 13.1 s"),
+        ("what is the mean time to restore", "milestones", "Mean time to restore (MTTR) 14.5 s"),
+        ("when is the next one due", "milestones", "Next drill due 18 February 2027"),
+        ("is the other site as safe", "security", "sshd -T permitrootlogin no, passwordauthentication no, pubkey"),
+        (
+            "what is weaker there",
+            "security",
+            "ssh.service active, rsyslog.service inactive differs",
+        ),
+        ("what is not known of it", "security", "unknown: no answer that can be read unknown"),
+        ("who watched", "observers", "A. Auditor person internal audit"),
+        ("which machines watched", "observers", "db1 machine witness beside the database: whether it takes writes 2"),
+        ("who was told, when", "told", "09:01:30.250 notify webhook chat executives accepted HTTP 204"),
+        ("whom did the news not reach", "told", "mail mail.example.org continuity, 2 addresses failed not taken"),
+        ("what were they told", "told", "service is back at site_b and verified"),
+        ("who ran it", "conditions", "Operator ops"),
+        ("how long are backups kept", "backup", "repo1-retention-full=2"),
         ("when was it declared", "scenario", "Disaster declared 2026-11-20 09:03:00.166 UTC"),
         ("how long was each phase", "recovery-time", "Restore the backup 09:03:02.667 09:03:08.704 6.037 s 5.6 s"),
         ("does the sum fit", "recovery-time", "Sum of the phases 17.080 s Difference 0.000 s"),
@@ -85,7 +108,7 @@ def test_every_section_is_there_once_and_linked(page: Any) -> None:
         ("what was run", "steps", "promote ansible db2 -m ccobservatory.ops.postgresql_promote -a 'start_unit="),
         ("what can never be known", "data", "sent without an answer: the client cannot know"),
         ("how much could be lost at most", "data", "Archive interval: timeout and push 11.4 s"),
-        ("is the data sound", "integrity", "block checksums pg_checksums --check 0 bad blocks 118,204 blocks, 0 bad"),
+        ("is the data sound", "integrity", "--heapallindexed exit 0 and no finding exit 0"),
         ("could the old primary write", "fencing", "repository db1 credential withdrawn; a push with it was refused"),
         ("where does traffic go", "traffic", "app3 host=db1 port=5432 host=db2 port=5432"),
         ("is all as before", "steady-state", "newest full backup <= 24 h 6 h 12 min verified 6 min verified"),
@@ -97,6 +120,7 @@ def test_every_section_is_there_once_and_linked(page: Any) -> None:
         ("what must be done by when", "findings", "operations 4 December 2026 20 December 2026"),
         ("does it get better", "trend", "13 February 2026 71.2 s 14.6 s 204 failed"),
         ("which version", "conditions", "Ansible core 2.19.14"),
+        ("how busy was the machine", "conditions", "Load average of the controller 0.42, 0.57, 0.61"),
         ("how good are the clocks", "conditions", "repo1 +4.0 ms"),
         ("was it cleaned up", "cleanup", "no restored copy left behind 0 folders verified"),
         ("how long is it kept", "cleanup", "Kept until 20 November 2029"),
@@ -107,6 +131,16 @@ def test_every_section_is_there_once_and_linked(page: Any) -> None:
 )
 def test_an_auditor_finds_the_answer(page: Any, question: str, anchor: str, answer: str) -> None:
     assert answer in (page.section(anchor) if anchor else page.text), question
+
+
+@pytest.mark.parametrize(("anchor", "key"), [("recovery-time", "phases"), ("steps", "steps")])
+def test_phases_and_steps_are_drawn_where_they_are_told(
+    page: Any, record: dict[str, Any], anchor: str, key: str
+) -> None:
+    """The tables tell the same figures: only the drawing itself can tell whether it is there."""
+    drawing = page.part(anchor).markup.partition("<svg")[2].partition("</svg>")[0]
+    assert drawing.count('<text class="label') == len(record[key]) > 5
+    assert drawing.count('<rect class="bar') >= len(record[key])
 
 
 def test_the_page_names_the_digest_of_the_record(page: Any, record: dict[str, Any]) -> None:

@@ -23,7 +23,8 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._journal_store i
 ROOT = Path(__file__).resolve().parents[3]
 ROLE = ROOT / "roles" / "dr"
 REAL_ACTIONS = ("drill_journal",)
-BUILTIN = ("command", "copy", "fetch", "file", "systemd_service", "template", "uri", "wait_for")
+REPORTS = (*REAL_ACTIONS, "drill_record", "drill_report", "record")
+BUILTIN = ("command", "copy", "fetch", "file", "ping", "systemd_service", "template", "uri", "wait_for")
 SOURCE = 4
 UNIT, DATA = "postgresql@15-main.service", "/var/lib/postgresql/15/main"
 ABSENT: dict[str, Any] = {"present": False, "running": False, "accepting": False, "in_recovery": None}
@@ -48,11 +49,8 @@ PLAYBOOK = """
     - ansible.builtin.include_vars: {file: "{{ world_scenario }}", name: __dr_scenario}
     - ansible.builtin.include_role: {name: ccobservatory.ops.dr, tasks_from: in_earnest.yml}
       when: world_earnest
-    - when: not world_earnest
-      block:
-        - ansible.builtin.include_role: {name: ccobservatory.ops.dr, tasks_from: steps.yml}
-      rescue:
-        - ansible.builtin.include_role: {name: ccobservatory.ops.dr, tasks_from: abort.yml}
+    - ansible.builtin.include_role: {name: ccobservatory.ops.dr, tasks_from: carry_out.yml}
+      when: not world_earnest
 """
 ACTION = """
 import sys
@@ -81,11 +79,22 @@ def server(said: str, *, timeline: int = SOURCE) -> dict[str, Any]:
 class World:
     """One estate in a folder, with a drill of it that was interrupted."""
 
-    def __init__(self, folder: Path, *, scenario: str = "site_lost_repository", mode: str = "live") -> None:
-        self.folder, self.mode, self.scenario = folder, mode, scenario
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        scenario: str = "site_lost_repository",
+        mode: str = "live",
+        real: tuple[str, ...] = REAL_ACTIONS,
+    ) -> None:
+        self.real = real
+        self.folder, self.mode, self.scenario, self.by_name = folder, mode, scenario, False
         self.path = folder / "world.json"
         loaded = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))
-        self.plan = [step for step in loaded["__dr_steps"] if step["actor"] == "ansible"]
+        known = {step["id"]: step for step in [*loaded["__dr_steps"], *loaded["__dr_more_steps"]]}
+        ids = loaded["__dr_activate_steps"] if scenario == "activation" else [row["id"] for row in loaded["__dr_steps"]]
+        signed = ("drill lead", "approver", *(() if scenario == "activation" else ("canary",)))
+        self.plan = [known[name] for name in ids if known[name]["actor"] not in signed]
         self.base = folder / "reports" / "test" / "drills"
         self._lay_collection()
         self.set(
@@ -99,6 +108,21 @@ class World:
             calls=[],
             two=[],
             last_words={},
+            audit=[],
+            silent=[],
+            lost=[],
+            booted="running",
+            lost_rows=0,
+            room={},
+            free="1000000000",
+            lease={},
+            beside={},
+            aside={},
+            lose={},
+            canary={},
+            hang={},
+            take={},
+            stopped=False,
         )
 
     def set(self, **changed: Any) -> None:
@@ -124,26 +148,28 @@ class World:
         gone.wait()
         Store(self.base / "d", owner=Owner(gone.pid, "0", "gone", Owner.of(os.getpid()).host)).create([*bodies, *notes])
 
-    def run(self, *steps: str, earnest: bool = False, **settings: Any) -> str:
+    def run(self, *steps: str, earnest: bool = False, like: str = "", **settings: Any) -> str:
         """Run the same command again, with the plan up to the last of ``steps``; return what it said on one line.
 
         With the switch that takes a drill back nothing else is given: the run would be a copy of the default scenario.
-        ``earnest`` runs what an activation runs.
+        ``earnest`` runs what an activation runs, with the strategy of the scenario ``like``.
         """
         bare = "dr_drill_abort" in settings
         ids = [item["id"] for item in self.plan]
         plan = self.plan[: ids.index(steps[-1]) + 1] if steps else self.plan
-        scenario = "site_lost_repository" if self.scenario == "activation" else self.scenario
+        scenario = like or ("site_lost_repository" if self.scenario in ("activation", "failback") else self.scenario)
         given = {
             **{"dr_environment": "test", **({} if bare else {"dr_drill_scenario": self.scenario})},
             "dr_reports_dir": str(self.folder / "reports"),
             **{"__dr_live": self.mode == "live" and (earnest or not bare), "__dr_plan": plan},
             **{"world_earnest": earnest, "__dr_kind": self.scenario},
+            "__dr_answer_retries": 2,
             "world_scenario": str(ROLE / "files" / "scenarios" / f"{scenario}.yml"),
         }
         (self.folder / "given.json").write_text(json.dumps(given), encoding="utf-8")
         (self.folder / "play.yml").write_text(PLAYBOOK, encoding="utf-8")
-        hosts = {name: {"ansible_host": name} for name in ("db1", "db2", "repo1", "client1", "app1", "app2")}
+        named = {} if self.by_name else {"ansible_host": "192.0.2.1"}
+        hosts = {name: named for name in ("db1", "db2", "repo1", "client1", "app1", "app2")}
         groups = {"postgresql": ["db1", "db2"], "pgbouncer": ["app1", "app2"], "canary": ["client1"]}
         children = {group: {"hosts": dict.fromkeys(names)} for group, names in groups.items()}
         inventory = {"all": {"hosts": hosts, "children": children}}
@@ -180,17 +206,18 @@ class World:
         """Lay a collection down whose modules ask the world."""
         top = self.folder / "ansible_collections" / "ccobservatory" / "ops"
         (top / "plugins" / "action").mkdir(parents=True)
-        for name in ("module_utils", "plugin_utils", "filter", "doc_fragments"):
+        for name in ("module_utils", "plugin_utils", "filter", "lookup", "doc_fragments"):
             (top / "plugins" / name).symlink_to(ROOT / "plugins" / name)
         for path in (ROOT / "plugins" / "modules").glob("*.py"):
-            if path.stem not in REAL_ACTIONS:
+            if path.stem not in self.real:
                 self._lay_action(top, path.stem)
         for name in BUILTIN:
             self._lay_action(top, f"builtin_{name}")
-        for name in REAL_ACTIONS:
+        for name in self.real:
             shutil.copy(ROOT / "plugins" / "action" / f"{name}.py", top / "plugins" / "action")
-        shutil.copytree(ROLE, top / "roles" / "dr")
-        for path in (top / "roles" / "dr" / "tasks").rglob("*.yml"):
+        for role in ("dr", "integrity", "procedure"):
+            shutil.copytree(ROLE.parent / role, top / "roles" / role)
+        for path in (top / "roles").glob("*/tasks/**/*.yml"):
             text = path.read_text(encoding="utf-8")
             for name in BUILTIN:
                 text = text.replace(f"ansible.builtin.{name}:", f"ccobservatory.ops.builtin_{name}:")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -24,14 +25,17 @@ ROLE = ROOT / "roles" / "dr"
 DATABASES = ("db1", "db2")
 POOLERS = ("lb1", "lb2")
 
-COMMON = """#!{python}
-# WANT_JSON
+# The first line of a program has no place for a path with a space in it, which that of a virtual environment may have.
+# In a module Ansible puts the interpreter of the host in place of this very path.
+MODULE = "#!/usr/bin/python\n"
+PROGRAM = "#!/usr/bin/python3\n"
+COMMON = """# WANT_JSON
 import fcntl, json, os, sys
 HOST, FILE = os.environ["PLAYED_HOST"], os.environ["PLAYED_WORLD"]
 LOCK = open(FILE + ".lock", "w")
 fcntl.flock(LOCK, fcntl.LOCK_EX)
 WORLD = json.load(open(FILE))
-ARGS = json.load(open(sys.argv[1])) if os.path.basename(sys.argv[0]) not in ("systemctl", "runuser") else {{}}
+ARGS = json.load(open(sys.argv[1])) if os.path.basename(sys.argv[0]) not in ("systemctl", "runuser") else {}
 ME = WORLD["hosts"][HOST]
 def end(**result):
     WORLD["log"].append([HOST, NAME, ARGS.get("action") or ARGS.get("state") or ""])
@@ -47,8 +51,11 @@ def stop():
 PLAYED = {
     "postgresql_controldata": """
 silent = ME.get("silent", False)
-end(running=ME["run"], present=True, state=ME["state"] if not ME["run"] else "in production",
-    accepting=ME["run"] and not silent, wal_timeline=1, in_recovery=None if silent or not ME["run"] else ME["standby"])
+if not isinstance(silent, bool):
+    ME["silent"] = silent > 1 and silent - 1
+end(running=ME["run"], present=True, state=ME["state"] if not ME["run"] else "in production", wal_timeline=1,
+    standby_signal=ME["standby"], accepting=ME["run"] and not silent,
+    in_recovery=None if silent or not ME["run"] else ME["standby"])
 """,
     "postgresql_stop": """
 if NAME in ME.get("fails", {}):
@@ -85,6 +92,9 @@ ME["held"] = ARGS["action"] == "pause"
 if ARGS["action"] == "switch":
     ME["target"] = ARGS["host"]
 end(before={}, after={}, at="2026-11-23T20:00:01.000Z")
+""",
+    "pgbackrest_info": """
+end(**ME.get("repository", dict(status="ok", status_message="ok")))
 """,
     "canary_ledger": """
 WORLD["since"] = ARGS["since"]
@@ -156,7 +166,7 @@ class Estate:
         (self.folder / "world.json").write_text(json.dumps(self.world), encoding="utf-8")
         (self.folder / "play.yml").write_text(PLAY, encoding="utf-8")
         given = {"role": str(ROLE), "reports": str(self.folder / "reports"), "file": file, "step": step, **variables}
-        given |= {"dr_postgresql_data_dir": "data", "dr_canary": "client1"}
+        given |= {"dr_postgresql_data_dir": "data", "dr_canary": "client1", "__dr_answer_retries": 2}
         command = [
             Path(sys.executable).with_name("ansible-playbook"),
             "-i",
@@ -224,14 +234,14 @@ class Estate:
             (plugins / "modules" / path.name).symlink_to(path)
         for name, body in PLAYED.items():
             (plugins / "modules" / f"{name}.py").unlink()
-            self._program(plugins / "modules" / f"{name}.py", name, body)
+            self._program(plugins / "modules" / f"{name}.py", MODULE, name, body)
         for name, body in PROGRAMS.items():
-            self._program(self.folder / "bin" / name, name, body)
+            self._program(self.folder / "bin" / name, PROGRAM, name, body)
 
     @staticmethod
-    def _program(path: Path, name: str, body: str) -> None:
+    def _program(path: Path, first: str, name: str, body: str) -> None:
         path.parent.mkdir(exist_ok=True)
-        path.write_text(COMMON.format(python=sys.executable) + f"NAME = {name!r}\n{body}", encoding="utf-8")
+        path.write_text(f"{first}{COMMON}NAME = {name!r}\n{body}", encoding="utf-8")
         path.chmod(0o755)
 
     def _host(self, name: str) -> None:
@@ -242,7 +252,7 @@ class Estate:
         lines = [
             "#!/bin/sh",
             f"export PLAYED_HOST={name} PLAYED_WORLD={self.folder / 'world.json'} PATH={self.folder / 'bin'}:$PATH",
-            f'cd {home} && exec {sys.executable} "$@"',
+            f'cd {home} && exec {shlex.quote(sys.executable)} "$@"',
         ]
         (home / "python").write_text("\n".join(lines) + "\n", encoding="utf-8")
         (home / "python").chmod(0o755)

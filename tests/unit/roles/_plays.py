@@ -19,8 +19,23 @@ SILENT = {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_become": Fals
 HERE = {"ansible_connection": "local", "ansible_become": False}
 
 
-def run_playbook(cwd: Path, playbook: str, *arguments: str, inventory: dict[str, Any]) -> tuple[int, str]:
-    """Run a playbook of the collection, or one by its whole path, in ``cwd``.
+def with_repository(**variables: Any) -> dict[str, Any]:
+    """Return an inventory of a database host and its repository's, both of them this machine, with more variables."""
+    return {
+        "hosts": {"repo1": HERE, "db2": HERE},
+        "children": {"pgbackrest_repository": {"hosts": {"repo1": None}}},
+        "vars": {"ops_environment": "test", "ansible_python_interpreter": sys.executable, **variables},
+    }
+
+
+def run_playbook(
+    cwd: Path,
+    playbook: str,
+    *arguments: str,
+    inventory: dict[str, Any],
+    collections: Path = ROOT / "collections",
+) -> tuple[int, str]:
+    """Run a playbook of the collection, or one by its whole path, in ``cwd``, with the collections that lie somewhere.
 
     Return its exit code and what it said, on one line.
     """
@@ -35,7 +50,7 @@ def run_playbook(cwd: Path, playbook: str, *arguments: str, inventory: dict[str,
         **os.environ,
         "PWD": str(cwd),
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+        "ANSIBLE_COLLECTIONS_PATH": str(collections),
         "ANSIBLE_NOCOLOR": "1",
     }
     done = subprocess.run(

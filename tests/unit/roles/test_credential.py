@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import getpass
 import json
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.unit.roles._plays import HERE, ROOT, run_playbook
+from tests.unit.roles._plays import ROOT, run_playbook, with_repository
+
+pytestmark = pytest.mark.slow
 
 ANSWERS = ROOT / "tests" / "unit" / "plugins" / "module_utils" / "data" / "pgbackrest"
 NEWEST = "20261123-212530F_20261123-215356I"
@@ -47,17 +48,9 @@ def dry_run(cwd: Path, second: str) -> tuple[int, str]:
     task = {"name": "Test", "ansible.builtin.include_role": {"name": "ccobservatory.ops.restore_test"}}
     play = {"hosts": "localhost", "gather_facts": False, "module_defaults": asks, "tasks": [task]}
     (cwd / "play.yml").write_text(yaml.safe_dump([play]), encoding="utf-8")
-    inventory = {
-        "hosts": {"repo1": HERE, "db2": HERE},
-        "children": {"pgbackrest_repository": {"hosts": {"repo1": None}}},
-        "vars": {
-            "ops_environment": "test",
-            "restore_test_host": "db2",
-            "restore_test_dir": str(cwd / "restore_test"),
-            "restore_test_backup_max_age": 10**10,
-            "ansible_python_interpreter": sys.executable,
-        },
-    }
+    inventory = with_repository(
+        restore_test_host="db2", restore_test_dir=str(cwd / "restore_test"), restore_test_backup_max_age=10**10
+    )
     return run_playbook(cwd, str(cwd / "play.yml"), "--check", inventory=inventory)
 
 

@@ -8,9 +8,12 @@ import contextlib
 import time
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.unit.verify_history import _postgresql
+
+pytestmark = pytest.mark.slow
 
 STEP = Path(__file__).resolve().parents[3] / "roles" / "dr" / "tasks" / "steps" / "canary.yml"
 PUSH_S = 1.5

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
+from tests.unit.roles._drill_world import SOURCE, World, server
 from tests.unit.roles._estate import Estate
 
 ENDED: dict[str, Any] = {"run": False, "state": "in production"}
 GIVEN: dict[str, Any] = {"dr_primary": "db1", "dr_target": "db2", "dr_salvage_tables": ["ledger"]}
 TO_A_POINT = {"__dr_scenario": {"strategy": "point_in_time"}}
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.played]
 
 
 def deviations(folder: Path) -> list[str]:
@@ -89,3 +90,36 @@ def test_the_old_data_moves_once_and_never_from_under_a_server(tmp_path: Path, r
     assert estate.run("keep_aside.yml", step="rejoin", **GIVEN, __dr_aside="aside", __dr_result={}) == 0
     assert (data / "new").exists()
     assert not (aside / "new").exists()
+
+
+NO_ROOM = {"failed": True, "msg": "/srv has 1 MiB free and a copy needs 9; set scratch_dir.", "uncopied": True}
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_a_copy_without_room_is_kept_aside_or_accepted(tmp_path: Path, accepted: bool) -> None:
+    world = World(tmp_path)
+    world.interrupted_at("salvage", promote={"first_write": "x"})
+    world.set(
+        db1={**server("down"), "state": "in production"}, db2=server("writable", timeline=SOURCE + 1), room=NO_ROOM
+    )
+    said = world.run("salvage", dr_salvage_accept_loss=accepted, dr_salvage_scratch_dir="/srv")
+    (told,) = world.notes("deviation")
+    assert "there is no copy to read them from - /srv has 1 MiB free" in told, said[-3000:]
+    assert ("is kept as" in told) != accepted
+    (export,) = world.called("postgresql_salvage", "db1")
+    assert export["scratch_dir"] == "/srv"
+    assert (
+        len([call for call in world.called("builtin_file") if "salvage" in call["path"] or "keys" in call["path"]]) == 3
+    )
+
+
+def test_another_failure_of_the_salvage_stops_it(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.interrupted_at("salvage", promote={"first_write": "x"})
+    broken = {"failed": True, "msg": "the copy does not start"}
+    world.set(
+        db1={**server("down"), "state": "in production"}, db2=server("writable", timeline=SOURCE + 1), room=broken
+    )
+    said = world.run("salvage", dr_salvage_accept_loss=True)
+    assert "the copy does not start" in said
+    assert "was not compared" not in " ".join(world.notes("deviation")), said[-3000:]

@@ -17,6 +17,8 @@ import yaml
 
 from tests.unit.verify_history import _postgresql
 
+pytestmark = pytest.mark.slow
+
 TASKS = Path(__file__).resolve().parents[3] / "roles" / "dr" / "tasks"
 TABLE, DROP = "ledger", "DROP TABLE ledger"
 

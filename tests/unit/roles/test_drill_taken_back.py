@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.roles._drill_world import ABSENT, SOURCE, World, server
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.played]
 
 BEGUN = {"event": "note", "kind": "rollback_begun", "text": "Going back to db1."}
 ABORT = {"dr_drill_abort": True}
@@ -80,7 +80,9 @@ def test_the_fence_is_proved_again_before_a_promotion_after_an_interruption(worl
     world.interrupted_at("restore")
     world.set(db1=server("writable"), db2=ABSENT, proved=False)
     said = world.run("promote")
-    assert "db1 is not proved off" in said
+    assert "db1 is not proved off: power unknown" in said
+    assert "Nothing is promoted. Mend the power: cut it by hand until fence_power_status of db1 says off." in said
+    assert "Mend the repository" not in said and "Mend the address" not in said
     assert world.called("postgresql_promote") == []
     assert world["two"] == []
 
@@ -111,6 +113,33 @@ def test_a_promotion_that_shows_only_once_it_is_stopped_starts_no_second_primary
     assert "db2 holds timeline 5, newer than 4 of db1" in said
     assert (world["db1"]["running"], world["db2"]["present"]) == (False, True)
     assert world["poolers"] == {}
+
+
+def test_nobody_waits_for_the_writes_of_a_standby(world: World) -> None:
+    world.interrupted_at("restore")
+    world.set(db1={**server("down"), "standby_signal": True}, db2=ABSENT)
+    said = world.run(**ABORT)
+    assert "db1 holds a standby.signal, so started it would follow and never write" in said
+    assert (world["db1"]["running"], world.notes("rollback")) == (False, [])
+
+
+@pytest.mark.parametrize(("last_words", "holder"), [({}, "db2"), ({"wal_timeline": SOURCE + 2}, "db1")])
+def test_within_the_switch_back_who_wrote_last_writes_again(
+    world: World, last_words: dict[str, int], holder: str
+) -> None:
+    """Killed after the stop; a promotion that outlived the run shows only once its server is stopped."""
+    world.interrupted_at("failback", promote={"first_write": "x", "timeline_after": SOURCE + 1})
+    follows = {**server("standby", timeline=SOURCE + 1), "standby_signal": True}
+    words = {**last_words, "standby_signal": False} if last_words else {}
+    ended = {**server("down", timeline=SOURCE + 1), "state": "shut down"}
+    world.set(db1=follows, db2=ended, last_words={"db1": words})
+    said = world.run(**ABORT)
+    other = {"db1": "db2", "db2": "db1"}[holder]
+    assert (world[holder]["in_recovery"], world[other]["running"]) == (False, False), said[-2500:]
+    assert world["poolers"] == {"app1": holder, "app2": holder}
+    assert world["two"] == []
+    assert [entry["kind"] for entry in world.entries if entry["event"] == "note"][-2:] == ["hold_begun", "hold"]
+    assert f"{holder} was promoted" in world.notes("hold")[-1] or "db2 wrote last" in world.notes("hold")[-1]
 
 
 def test_an_older_copy_on_the_recovery_host_is_not_removed(world: World) -> None:
@@ -156,7 +185,9 @@ def test_the_record_of_an_activation_is_closed_and_nothing_is_touched(tmp_path: 
     world.interrupted_at("restore")
     assert "is closed as aborted, and nothing was touched" in world.run(earnest=True, **ABORT)
     assert (world.entries[-1]["event"], world.entries[-1]["verdict"]) == ("close", "aborted")
-    assert world["calls"] == []
+    # But for the lease, which leaves the environment to the next run, and the report on the controller.
+    report = {"drill_record", "drill_report", "record"}
+    assert [call for call in world["calls"] if "dr-lease.json" not in str(call) and call[0] not in report] == []
 
 
 def test_a_drill_that_has_its_verdict_is_left_alone(world: World) -> None:
@@ -204,3 +235,52 @@ def test_taken_back_after_a_statement_it_says_what_is_gone(tmp_path: Path) -> No
     assert "-e restore_target=0/5000028" in text
     assert world.called("ledger_compare") == []
     assert world.entries[-1]["data"]["destroyed"].startswith("db1 lacks")
+
+
+def test_an_abort_ends_although_the_lost_hosts_are_really_gone(world: World) -> None:
+    world.interrupted_at("restore")
+    world.set(db1=server("down"), db2=ABSENT, fail={"builtin_wait_for localhost": "Timeout when waiting for db1:22"})
+    said = world.run(**ABORT)
+    (told,) = [text for text in world.notes("deviation") if "could not be undone" in text]
+    assert "Timeout when waiting for db1:22" in told
+    assert "failed=0" in said, "the report, which is not part of this world, could not follow"
+    assert (world["db1"]["running"], world.called("postgresql_promote")) == (False, [])
+
+
+def test_a_way_back_that_hangs_ends_and_says_what_is_left(world: World) -> None:
+    """The program that undoes a fault never ends; a heal that is bounded by nothing would hold everybody for ever."""
+    world.interrupted_at("fence")
+    world.set(db1=server("down"), db2=ABSENT, proved=False, hang={"builtin_command localhost": 120})
+    said = world.run("fence", __dr_back_bound=4)
+    assert "And the way back stopped" in said, said[-2500:]
+    assert "Mend that and run the same command again" in said
+    assert (world["db1"]["running"], world.notes("rollback")) == (False, [])
+
+
+def test_nobody_is_started_beside_a_database_that_does_not_end(world: World) -> None:
+    """It is told to stop for the rollback and goes on, as one that waits for its disk does."""
+    world.interrupted_at("restore")
+    world.set(db1=server("down"), db2=server("standby"), last_words={"db2": server("silent")})
+    said = world.run(**ABORT, __dr_halt_tries=1)
+    assert "PostgreSQL on db2 is told to stop and has not ended (it still runs), so db1 is not started" in said, said[
+        -2500:
+    ]
+    assert world["db1"]["running"] is False
+
+
+def test_without_that_wish_it_stays_open_for_another_try(world: World) -> None:
+    world.interrupted_at("restore")
+    world.set(db1=server("down"), db2=ABSENT, fail={"pgbackrest_info db2": "x", "builtin_wait_for localhost": "gone"})
+    world.set(audit=[{"code": "missing_wal", "subject": "x", "severity": "error"}])
+    assert "failed=1" in world.run()
+    assert [entry for entry in world.entries if entry["event"] == "close"] == []
+
+
+def test_a_standby_that_the_scenario_does_not_have_is_taken_away_before_the_fault(world: World) -> None:
+    posture = {"receivers": [], "names": "", "standby": True}
+    note = {"event": "note", "kind": "info", "step": "arrange", "result": {"posture": posture}}
+    world.interrupted_at("arrange", note)
+    world.set(db1=server("writable"), db2={**server("standby"), "standby_signal": True})
+    said = world.run("arrange")
+    assert (world["db1"]["in_recovery"], world["db2"]["present"]) == (False, False), said[-2500:]
+    assert (world.entries[-1]["step"], world.entries[-1]["status"]) == ("arrange", "done")

@@ -64,6 +64,7 @@ def records(cwd: Path) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.slow
+@pytest.mark.played
 @pytest.mark.parametrize(
     ("playbook", "arguments", "assets"),
     [
@@ -149,6 +150,8 @@ def test_what_a_killed_test_left_is_removed_before_anything_is_restored(tasks: s
     assert removes < restores
 
 
+@pytest.mark.slow
+@pytest.mark.played
 def test_a_check_run_leaves_no_record(tmp_path: Path) -> None:
     code, said = play(tmp_path, "restore_test.yml", "--check")
     assert code == 2
@@ -157,6 +160,7 @@ def test_a_check_run_leaves_no_record(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.played
 @pytest.mark.parametrize(
     ("playbook", "arguments", "told"),
     [
@@ -186,6 +190,8 @@ def test_bad_input_is_refused_before_any_host_is_asked(
     assert "restore.yml" not in playbook or records(tmp_path) == {}
 
 
+@pytest.mark.slow
+@pytest.mark.played
 def test_a_restore_that_archives_insists_on_an_answer_of_every_other_database_host(tmp_path: Path) -> None:
     here = {"ansible_connection": "local"}
     code, said = play(tmp_path, "restore.yml", *RESTORE, "-e", "restore_archive=true", files=(), repo1=here, db2=here)
@@ -196,6 +202,18 @@ def test_a_restore_that_archives_insists_on_an_answer_of_every_other_database_ho
     assert "db1" not in play(tmp_path, "restore.yml", *RESTORE, files=(), repo1=here, db2=here)[1]
 
 
+@pytest.mark.slow
+@pytest.mark.played
+def test_in_a_disaster_a_database_host_that_is_off_is_named_and_not_asked(tmp_path: Path) -> None:
+    here = {"ansible_connection": "local"}
+    lost = ("-e", "restore_archive=true", "-e", '{"restore_lost_hosts": ["db1"]}')
+    _code, said = play(tmp_path, "restore.yml", *RESTORE, *lost, files=(), repo1=here, db2=here)
+    assert "cannot be asked whether it takes writes" not in said
+    assert "TASK [ccobservatory.ops.restore : Read the state of the host]" in said
+
+
+@pytest.mark.slow
+@pytest.mark.played
 def test_what_a_host_lacks_is_the_sentence_of_the_record(tmp_path: Path) -> None:
     here = {"ansible_connection": "local"}
     arguments = ("-e", "restore_test_stanza=!")
@@ -206,6 +224,8 @@ def test_what_a_host_lacks_is_the_sentence_of_the_record(tmp_path: Path) -> None
     assert reason.rstrip(".") in said
 
 
+@pytest.mark.slow
+@pytest.mark.played
 def test_a_host_that_is_lost_on_the_way_is_named(tmp_path: Path) -> None:
     """An unreachable host would end the play: no rescue, no record."""
     ssh = tmp_path / "ssh"

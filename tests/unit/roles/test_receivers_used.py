@@ -55,6 +55,7 @@ def described() -> dict[str, Any]:
     return dict(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("enabled", "auto"),
     [(True, ("receivers", "restore")), (False, ("repository", "restore")), (None, ("repository", "restore"))],
@@ -81,6 +82,7 @@ def test_receivers_that_are_switched_on_are_not_overlooked(
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("newest", "expected"),
     [

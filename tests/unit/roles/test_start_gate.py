@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+ROLE = Path(__file__).resolve().parents[3] / "roles" / "postgresql"
 CONTROL = """pg_control version number:            1300
 Database cluster state:               in production
 Latest checkpoint's TimeLineID:       {checkpoint}
@@ -141,7 +142,7 @@ def test_a_network_that_comes_late_is_waited_for(world: World) -> None:
 
 def test_a_repository_that_stays_silent_keeps_it_stopped(world: World) -> None:
     world.failures = [SILENT]
-    with pytest.raises(world.gate.GateError, match=r"no answer within 0 s: .*No route to host"):
+    with pytest.raises(world.gate.NoAnswer, match=r"no answer within 0 s: .*No route to host"):
         world.decide()
 
 
@@ -176,6 +177,21 @@ def test_the_decision_is_one_line_for_the_journal(
     written = capsys.readouterr().out
     assert line in written
     assert written.count("\n") == 1
+
+
+def test_no_answer_is_a_failure_that_systemd_repeats(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all exit statuses of a condition only 255 fails the unit; the others skip its start."""
+    world.failures = [SILENT]
+    monkeypatch.setattr(world.gate.decide, "__defaults__", (world.run,))
+    arguments = ["--data-dir", str(world.data), "--bin-dir", "/bin", "--fence-file", str(world.fence)]
+    assert world.gate.main([*arguments, "--stanza", "main", "--wait", "0"]) == 255
+    assert "<4>PostgreSQL stays stopped for now: " in capsys.readouterr().out
+    unit = (ROLE / "templates" / "start-gate.service.j2").read_text(encoding="utf-8")
+    assert "Restart=on-failure" in unit
+    world.failures = [REFUSED]
+    assert world.gate.main([*arguments, "--stanza", "main", "--wait", "0"]) == 1
 
 
 def test_a_wrong_call_is_not_a_decision(gate: ModuleType) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.unit.roles._estate import Estate
+from tests.unit.roles._estate import ROLE, Estate
 
 WRITING: dict[str, Any] = {"run": True}
 STANDBY: dict[str, Any] = {"run": True, "standby": True}
@@ -20,7 +21,7 @@ HELD: dict[str, Any] = {"held": True}
 SWITCHED = (["db1"], {("db1", False)})
 AS_BEFORE = (["db2"], {("db2", False)})
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.played]
 
 
 def switch(estate: Estate) -> int:
@@ -35,6 +36,10 @@ def switch(estate: Estate) -> int:
         (WRITING, ENDED_STANDBY, True, "wake"),
         (ENDED, STANDBY, True, "promote"),
         (ENDED, ENDED_STANDBY, True, "promote"),
+        # It starts: it answers at the second look, or while its promotion waits for it.
+        (ENDED, {**STANDBY, "silent": 1}, True, "promote"),
+        (ENDED, {**STANDBY, "silent": True}, True, "promote"),
+        (WRITING, {**STANDBY, "silent": 1}, False, "hold"),
         (ENDED, ENDED, True, "promote"),
         (ENDED, WRITING, True, "poolers"),
         (CRASHED, WRITING, True, "poolers"),
@@ -75,7 +80,8 @@ SILENT = "and does not answer, so nobody can tell whether it takes writes"
         (WRITING, WRITING, NO_WAY),
         (STANDBY, STANDBY, NO_WAY),
         ({**WRITING, "silent": True}, STANDBY, SILENT),
-        (WRITING, {**STANDBY, "silent": True}, SILENT),
+        (WRITING, {**STANDBY, "silent": True}, "db2 and its standby db1 are writing, silent: from there no switch"),
+        (STANDBY, {**STANDBY, "silent": True}, "are standby, silent: from there no switch"),
     ],
 )
 def test_what_is_not_clear_is_refused_untouched(
@@ -87,6 +93,13 @@ def test_what_is_not_clear_is_refused_untouched(
     assert sentence in estate.said
     assert {name: estate.world["hosts"][name]["run"] for name in ("db1", "db2")} == before
     assert {how for host, _name, how in estate.world["log"] if host.startswith("lb")} <= {"resume"}
+
+
+def test_every_row_of_the_table_can_come_up() -> None:
+    """A primary that is silent is refused before the table is asked; its standby may be in any state."""
+    loaded = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))["__dr_switch_table"]
+    assert set(loaded) == {"writing", "stopped", "standby"}
+    assert {frozenset(row) for row in loaded.values()} == {frozenset({"writing", "stopped", "standby", "silent"})}
 
 
 @pytest.mark.parametrize(

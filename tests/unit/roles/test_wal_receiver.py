@@ -15,6 +15,8 @@ import pytest
 
 from tests.unit.verify_history import _postgresql
 
+pytestmark = pytest.mark.slow
+
 NAMES = 'ANY 1 ("rx_mon1", "rx_repo1")'
 
 

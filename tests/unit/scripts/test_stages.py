@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -30,11 +31,27 @@ stages.STAGES = (
 )
 sys.exit(stages.main(["waits", "beside"]))
 """
+# A quick run of one short stage, with a bound.
+LATE = """
+import sys
+sys.path.insert(0, {scripts!r})
+import stages
+from pathlib import Path
+stages.LOGS = stages.ROOT = Path({root!r})
+stages.QUICK, stages.ALL, stages.LIMITS_S = ("short",), False, {{"quick": {limit}}}
+stages.STAGES = (stages.Stage("short", "-", ("true",)),)
+sys.exit(stages.main(["quick"]))
+"""
 
 
 @pytest.fixture
 def stages() -> ModuleType:
     """The program, loaded."""
+    return loaded()
+
+
+def loaded() -> ModuleType:
+    """Load the program anew: what it has for stages depends on the machine."""
     specification = importlib.util.spec_from_file_location("stages_under_test", PROGRAM)
     assert specification is not None
     assert specification.loader is not None
@@ -65,6 +82,62 @@ def test_what_was_not_proved_counts_as_failed(
     assert stages.count([line], code=code) == counted
 
 
+@pytest.mark.parametrize(("every", "found", "runs"), [(True, True, True), (False, True, False), (False, False, False)])
+def test_newer_releases_are_tried_by_all_proofs(
+    stages: ModuleType, monkeypatch: pytest.MonkeyPatch, *, every: bool, found: bool, runs: bool
+) -> None:
+    monkeypatch.setattr(stages, "ALL", every)
+    monkeypatch.setenv("NEWER_PYTHON", "/bin/true" if found else "/bin/false")
+    assert ("cores" in [stage.name for stage in stages.choose(["full"])]) is runs
+    assert [stage.name for stage in stages.choose(["cores"])] == ["cores"]
+
+
+def test_all_proofs_do_not_begin_where_no_python_is_found_for_newer_releases(
+    stages: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stages, "ALL", True)
+    monkeypatch.setenv("NEWER_PYTHON", "/bin/false")
+    with pytest.raises(SystemExit, match=r"no Python 3\.12 or later was found .* Nothing was begun"):
+        stages.choose(["full"])
+    assert [stage.name for stage in stages.choose(["quick"])] == list(stages.QUICK)
+
+
+@pytest.mark.parametrize(
+    ("names", "every", "limit_s"),
+    [
+        (["full"], False, 5400),
+        (["full"], True, None),
+        (["quick"], False, 180),
+        (["ruff"], False, None),
+        (["ruff", "mypy"], False, None),
+    ],
+)
+def test_a_run_of_everything_and_a_quick_one_have_a_bound(
+    stages: ModuleType, monkeypatch: pytest.MonkeyPatch, *, names: list[str], every: bool, limit_s: int | None
+) -> None:
+    monkeypatch.setattr(stages, "ALL", every)
+    assert stages.limit_of(names) == limit_s
+
+
+@pytest.mark.parametrize(("seconds", "late"), [(179.0, False), (180.0, False), (245.0, True)])
+def test_a_run_past_its_bound_says_so_and_fails_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], stages: ModuleType, *, seconds: float, late: bool
+) -> None:
+    chosen = stages.choose(["ruff"])
+    outcomes = [stages.Outcome(stage=chosen[0], seconds=seconds, passed=1, failed=0)]
+    stages.table(outcomes, chosen, 180)
+    said = capsys.readouterr().out
+    assert f"{stages.elapsed(seconds)} of 3:00" in said
+    assert ("This run took 4:05, longer than the 3 minutes that it may take." in said) is late
+    stages.table(outcomes, chosen)
+    assert "longer than" not in capsys.readouterr().out
+
+    program = LATE.format(scripts=str(PROGRAM.parent), root=str(tmp_path), limit=0 if late else 60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert ("longer than" in done.stdout) is late
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 passed, 0 failed")
+
+
 @pytest.mark.parametrize(
     ("every", "name", "told"), [(False, "lab", True), (True, "lab", False), (False, "ruff", False)]
 )
@@ -80,6 +153,22 @@ def test_a_run_says_what_it_left_out(
     monkeypatch.setattr(stages, "ALL", every)
     stages.table([], stages.choose([name]))
     assert ("OPS_PROOFS=all runs them" in capsys.readouterr().out) is told
+
+
+@pytest.mark.parametrize(("system", "proved"), [("debian", True), ("ubuntu", False)])
+@pytest.mark.parametrize("every", [False, True])
+def test_where_no_browser_reads_the_reports_their_stage_is_missing_and_said_to_be(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, system: str, proved: bool, every: bool
+) -> None:
+    monkeypatch.setattr(platform, "freedesktop_os_release", lambda: {"ID": system})
+    monkeypatch.setenv("NEWER_PYTHON", "/bin/true")
+    stages = loaded()
+    monkeypatch.setattr(stages, "ALL", every)
+    names = [stage.name for stage in stages.choose(["full"])]
+    assert ("browser" in names) is proved
+    assert "browser" not in stages.QUICK
+    stages.table([], stages.choose(["full"]))
+    assert ("Left out: browser." in capsys.readouterr().out) is not proved
 
 
 def begin(root: Path, *, first: str, ignores: str = "") -> subprocess.Popen[str]:

@@ -4,7 +4,11 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+import os
+import shlex
+import shutil
 import subprocess
 import threading
 import time
@@ -15,9 +19,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.ccobservatory.ops.plugins.action import human_task
-from ansible_collections.ccobservatory.ops.plugins.module_utils import _sshsig
+from ansible_collections.ccobservatory.ops.plugins.module_utils import _sshsig, _utc
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._pack import Sealing
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._statement import CLOCK_TOLERANCE_S
 
 
 class Asked:
@@ -62,6 +67,19 @@ def test_a_key_signs_at_once(asked: Asked, sealing: Sealing) -> None:
     assert (document["statement"], document["stand_in"]) == ("I approve <b>this</b>.", True)
 
 
+def test_the_pack_of_the_drill_has_each_signature_wherever_it_was_left(
+    asked: Asked, sealing: Sealing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drill = tmp_path / "20261101T090000Z-site_lost"
+    drill.mkdir()
+    monkeypatch.setattr(human_task, "drill_fact", lambda _vars: {"dir": str(drill)})
+    for _again in range(2):
+        asked(key=str(sealing.key), person="seal@example")
+        kept = sorted(path.name for path in (drill / "people").iterdir())
+        assert kept == [path.name for path in sorted(asked.folder.iterdir())]
+        shutil.rmtree(drill / "people")
+
+
 def test_a_signed_statement_is_not_asked_for_again(asked: Asked, sealing: Sealing) -> None:
     first = asked(key=str(sealing.key))
     second = asked()
@@ -76,13 +94,14 @@ def test_another_statement_never_takes_the_place_of_a_signed_one(asked: Asked, s
     assert "another statement" in told["msg"]
 
 
-def test_a_person_signs_while_the_drill_waits(asked: Asked, sealing: Sealing) -> None:
-    document = asked.folder / "approve.json"
+def test_a_person_signs_with_the_line_that_is_shown(asked: Asked, sealing: Sealing) -> None:
+    asked.known["signatures_dir"] = str(asked.folder / "odd dir.v1")
 
     def person() -> None:
-        while not document.exists():
+        while not asked.lines:
             time.sleep(0.02)
-        _sshsig.sign(document, key=sealing.key)
+        line = asked.lines[0].partition(" to sign: ")[2].replace("KEY", shlex.quote(str(sealing.key)))
+        subprocess.run(["sh", "-c", line], check=True, capture_output=True)
 
     thread = threading.Thread(target=person)
     thread.start()
@@ -90,7 +109,62 @@ def test_a_person_signs_while_the_drill_waits(asked: Asked, sealing: Sealing) ->
     thread.join()
     assert told["name"] == "seal@example"
     assert told["stand_in"] is False
-    assert f"ssh-keygen -Y sign -f KEY -n ccobservatory.ops {document}" in asked.lines[0]
+    assert abs(_utc.seconds_between(told["signed_at"], _utc.iso_ms(_utc.now()))) < 20
+
+
+def test_the_time_of_a_file_changes_nothing(asked: Asked, sealing: Sealing) -> None:
+    first = asked(key=str(sealing.key))
+    for name in ("document", "signed_file", "signature_file"):
+        os.utime(first[name], (0, 0))
+    second = asked()
+    assert (second["changed"], second["signed_at"]) == (False, first["signed_at"])
+    assert first["signed_at"][:4] != "1970"
+
+
+def resigned(told: dict[str, Any], sealing: Sealing, last_line: str) -> None:
+    """Sign the statement of ``told`` again, with another last line."""
+    dated = Path(told["signed_file"])
+    dated.write_text(Path(told["document"]).read_text(encoding="utf-8") + last_line, encoding="utf-8")
+    _sshsig.sign(dated, key=sealing.key)
+
+
+@pytest.mark.parametrize(
+    ("last_line", "reason"),
+    [
+        ("", "carries no instant"),
+        ("signed_at yesterday\n", "carries no instant"),
+        ("signed_at 2020-01-01T00:00:00Z\n", "before it was asked for"),
+        ("signed_at 2999-01-01T00:00:00Z\n", "which is still to come"),
+    ],
+)
+def test_an_instant_that_cannot_be_is_refused(asked: Asked, sealing: Sealing, last_line: str, reason: str) -> None:
+    resigned(asked(key=str(sealing.key)), sealing, last_line)
+    told = asked()
+    assert told["failed"] is True
+    assert reason in told["msg"]
+
+
+def test_a_clock_that_is_a_little_off_is_no_lie(asked: Asked, sealing: Sealing) -> None:
+    first = asked(key=str(sealing.key))
+    early = _utc.parse_iso(first["asked_at"]) - datetime.timedelta(seconds=CLOCK_TOLERANCE_S - 1)
+    resigned(first, sealing, f"signed_at {_utc.iso_ms(early)}\n")
+    assert asked()["signed_at"] == _utc.iso_ms(early)
+
+
+def test_nobody_signs_before_the_drill_began(asked: Asked, sealing: Sealing) -> None:
+    told = asked(key=str(sealing.key), not_before="2999-01-01T00:00:00.000Z")
+    assert told["failed"] is True
+    assert "when its drill began" in told["msg"]
+    assert not Path(asked.folder / "approve.json.signed.sig").exists()
+
+
+def test_another_text_before_the_instant_is_refused(asked: Asked, sealing: Sealing) -> None:
+    told = asked(key=str(sealing.key))
+    dated = Path(told["signed_file"])
+    dated.write_bytes(dated.read_bytes().replace(b"I approve", b"I refuse"))
+    _sshsig.sign(dated, key=sealing.key)
+    told = asked()
+    assert "does not begin with" in told["msg"]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +186,7 @@ def test_without_a_valid_signature_the_task_fails(
     result = asked(**{name: keys.get(value, value) for name, value in change.items()})
     assert result["failed"] is True
     assert told in result["msg"]
-    assert not (asked.folder / "approve.json.sig").exists()
+    assert not (asked.folder / "approve.json.signed.sig").exists()
 
 
 def test_a_key_with_a_passphrase_is_refused_at_once(asked: Asked, tmp_path: Path) -> None:
@@ -133,7 +207,7 @@ def test_check_mode_asks_nobody(asked: Asked) -> None:
 
 def test_a_changed_document_does_not_verify(asked: Asked, sealing: Sealing) -> None:
     told = asked(key=str(sealing.key))
-    document = Path(told["document"])
-    document.write_bytes(document.read_bytes().replace(b"approve", b"refuse"))
+    dated = Path(told["signed_file"])
+    dated.write_bytes(dated.read_bytes().replace(b"signed_at 20", b"signed_at 19"))
     with pytest.raises(OpsError, match="does not fit"):
-        _sshsig.verify(document, signature=Path(told["signature_file"]), allowed_signers=sealing.allowed_signers)
+        _sshsig.verify(dated, signature=Path(told["signature_file"]), allowed_signers=sealing.allowed_signers)

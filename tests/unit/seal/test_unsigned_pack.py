@@ -18,6 +18,7 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._pack import Sea
 from tests.unit.seal.test_verify_run_pack import sealed_run
 from tests.unit.verify.test_small_morning import inventory
 from tests.unit.verify_report.sample import Maker
+from verify.collect import collectors
 from verify.engine.matrix import Selection
 from verify.engine.options import Options
 from verify.engine.replay import check_seal
@@ -25,6 +26,8 @@ from verify.engine.session import Run
 from verify.report import write_all
 from verify.report.data import ReportData, read_pack
 from verify.report.summary import NOT_SEALED, answer
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -96,7 +99,28 @@ def test_a_green_run_without_a_key_cannot_be_signed(green: ReportData) -> None:
     assert answer(green).sign
     said = answer(dataclasses.replace(green, run={**green.run, "signed": False}))
     assert not said.sign
-    assert (said.css, said.why) == ("warn", f"{NOT_SEALED[0].upper()}{NOT_SEALED[1:]}.")
+    assert green.close_exit == 0
+    told = f"All {green.decided} cells are decided and green, so the exit code is 0, but {NOT_SEALED}."
+    assert (said.css, said.why) == ("warn", told)
+
+
+def test_the_exit_code_of_a_green_run_without_a_key_is_what_terminal_and_guide_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    selection = Selection(items=("EFFICIENCY-02",))
+    asked = Options("small", "", selection, None, "today", None, True, tmp_path / "reports", None)
+    run = Run.prepare(asked, cwd=inventory(tmp_path, verify_empty={"pool": "One host is no pool of anything."}))
+    for name in ("collect", "remember"):
+        monkeypatch.setattr(collectors, name, lambda *_given, **_named: None)
+    run.gather(lambda _line: None)
+    for control_id in run.control_ids:
+        run.judge(control_id)
+    assert run.finish(0, others_failed=False) == 0
+    (line,) = [one for one in run.summary if "DO NOT SIGN" in one]
+    assert "green, so the exit code is 0, but the run looked at a selection only" in line
+    assert NOT_SEALED in line
+    guide = (Path(__file__).parents[3] / "docs" / "operator.md").read_text(encoding="utf-8")
+    assert "0 all green (of a selection too, and without a signing key" in " ".join(guide.split())
 
 
 def test_the_page_claims_no_seal(tmp_path: Path) -> None:

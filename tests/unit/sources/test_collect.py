@@ -17,7 +17,7 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils import _utc
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_schemas import RECORD_TYPES, TYPES
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._records import complete, write
-from verify.collect import sources
+from verify.collect import logs, sources
 from verify.collect._keeper import Keeper
 from verify.collect._systems import NAMES
 from verify.collect.redact import Redactor
@@ -75,7 +75,7 @@ def test_what_is_not_declared_is_told_for_every_fact() -> None:
     evidence = collected()
     expected = {
         *(("records", kind) for kind in TYPES),
-        *(("runs", kind) for kind in (*TYPES, "packs")),
+        *(("runs", kind) for kind in (*TYPES, "packs", "logs")),
         *((subject, name) for subject, names in NAMES.items() for name in names),
     }
     assert {(one.subject, one.name) for one in evidence} == expected
@@ -129,6 +129,22 @@ def test_no_seal_is_trusted_without_a_list_of_signers(tmp_path: Path) -> None:
     (tmp_path / "signers").write_text("", encoding="utf-8")
     evidence = collected(verify_drills_dir=str(tmp_path), verify_allowed_signers=str(tmp_path / "signers"))
     assert body(evidence, "runs", "packs") == {"packs": []}
+
+
+def test_which_logs_are_kept(tmp_path: Path) -> None:
+    assert "declares no verify_logs_dir" in (fact(collected(), "runs", "logs").error or "")
+    assert "No such file" in (fact(collected(verify_logs_dir=str(tmp_path / "gone")), "runs", "logs").error or "")
+    (tmp_path / "runs" / "one").mkdir(parents=True)
+    (tmp_path / "runs" / "one" / "deploy.log").write_text("done\n", encoding="utf-8")
+    (tmp_path / "runs" / "two").symlink_to(tmp_path / "runs" / "one")
+    found = body(collected(verify_logs_dir=str(tmp_path)), "runs", "logs")
+    assert found == {"folder": str(tmp_path), "files": {"runs/one/deploy.log": 5}}
+
+
+def test_too_many_logs_are_no_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "MOST", 0)
+    (tmp_path / "a.log").write_text("a", encoding="utf-8")
+    assert "more than 0 files" in (fact(collected(verify_logs_dir=str(tmp_path)), "runs", "logs").error or "")
 
 
 # Systems.
@@ -330,6 +346,11 @@ def test_a_repository(checkout: Checkout) -> None:
     checkout.put("roles/web/tasks/main.yml", "- name: x\n")
     checkout.put("README.md", "# It\n")
     checkout.put("live/main.tf", 'terraform {\n  backend "s3" {}\n}\n')
+    checkout.put("library/told.py", 'DOCUMENTATION = r"""\nmodule: told\n"""\n')
+    checkout.put("plugins/modules/silent.py", "# DOCUMENTATION is for others\n")
+    checkout.put("plugins/modules/beside.py", "x = 1\n")
+    checkout.put("plugins/modules/beside.yml", "DOCUMENTATION: {module: beside}\n")
+    checkout.put("plugins/modules/__init__.py", "\n")
     head = checkout.commit("Begin")
     checkout.git("push", "-q", "-u", "origin", "main")
     row = {"name": "infrastructure", "path": str(checkout.path), "branch": "main"}
@@ -338,8 +359,10 @@ def test_a_repository(checkout: Checkout) -> None:
     assert [one.error for one in evidence if one.subject == subject and one.error] == []
     assert body(evidence, subject, "remote")["heads"] == {"main": head}
     assert body(evidence, subject, "tree")["commit"] == head
-    assert body(evidence, subject, "copies")["files"] == 1
+    assert body(evidence, subject, "copies")["files"] == 5
     assert [row["path"] for row in body(evidence, subject, "documents")["documents"]] == ["README.md"]
+    documented = {"library/told.py": True, "plugins/modules/beside.py": True, "plugins/modules/silent.py": False}
+    assert body(evidence, subject, "module_docs")["files"] == documented
     assert list(body(evidence, subject, "terraform")["files"]) == ["live/main.tf"]
 
 

@@ -7,17 +7,22 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import canonical_json
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from ansible_collections.ccobservatory.ops.plugins.module_utils._journal_store import Owner
+from ansible_collections.ccobservatory.ops.plugins.module_utils._journal import chain
+from ansible_collections.ccobservatory.ops.plugins.module_utils._journal_store import Owner, locked
+from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import iso_ms, now
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._pack import Sealing, make_pack
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._record_schemas import RECORD_TYPES, TYPES
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._records import complete, write
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._source_runs import read_packs, read_runs
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._statement import Task, ask, sign_or_wait
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "report" / "example_drill.json"
 
@@ -78,11 +83,11 @@ def sealing(tmp_path: Path) -> Sealing:
     return Sealing(key=key, principal="seal@example", allowed_signers=signers)
 
 
-def drill(base: Path, name: str, sealing: Sealing) -> Path:
+def drill(base: Path, name: str, sealing: Sealing, **change: Any) -> Path:
     """Seal a drill without a journal."""
     folder = base / name
-    folder.mkdir(parents=True)
-    record = {**json.loads(EXAMPLE.read_text(encoding="utf-8")), "id": name}
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {**json.loads(EXAMPLE.read_text(encoding="utf-8")), "id": name, **change}
     make_pack(folder, record, sealing=sealing, owner=Owner.of(os.getpid()), history=None, previous="auto")
     return folder
 
@@ -112,6 +117,47 @@ def test_a_seal_that_does_not_hold_is_a_fact(tmp_path: Path, sealing: Sealing, h
     assert (found.record is None) == (harm == "record")
 
 
+@pytest.mark.parametrize(
+    ("harm", "fault"),
+    [
+        ("nothing", None),
+        ("signature", "There is no signature at people/approve.json.signed.sig"),
+        ("statement", "does not fit people/approve.json.signed"),
+        ("signer", "only commander@example may sign it"),
+        ("time", "differs from the record in signed_at"),
+        ("stand_in", "differs from the record in stand_in"),
+        ("drill", "differs from the record in drill_id"),
+        ("step", "names no step"),
+    ],
+)
+def test_each_signature_of_a_pack_is_checked(tmp_path: Path, sealing: Sealing, harm: str, fault: str | None) -> None:
+    name = "20261101T090000Z-site_lost"
+    people = tmp_path / "drills" / name / "people"
+    body = {"step": "approve", "role": "approver", "statement": "I approve.", "stand_in": True}
+    other = {"drill_id": "20261001T090000Z-site_lost" if harm == "drill" else name}
+    signers = sealing.allowed_signers
+    task = Task(people, {**body, **other}, allowed_signers=signers, principals=[], deadline_s=1.0)
+    ask(task)
+    row = {**body, **sign_or_wait(task, key=sealing.key, say=print)}
+    if harm == "signature":
+        task.signature.unlink()
+    if harm == "statement":
+        for path in (task.document, task.dated):
+            path.write_bytes(path.read_bytes().replace(b"I approve", b"I refuse"))
+    changed = {
+        "signer": {"name": "commander@example"},
+        "time": {"signed_at": "2026-11-20T09:02:35.500Z"},
+        "stand_in": {"stand_in": False},
+        "step": {"step": "../approve"},
+    }
+    drill(tmp_path / "drills", name, sealing, people=[{**row, **changed.get(harm, {})}])
+    (found,) = read_packs(tmp_path / "drills", allowed_signers=signers)
+    assert found.intact
+    (signature,) = found.signed
+    assert (signature["fault"] is None) == (fault is None)
+    assert fault is None or fault in signature["fault"]
+
+
 def test_a_drill_that_ended_is_not_hidden_by_taking_its_seal_away(tmp_path: Path, sealing: Sealing) -> None:
     folder = drill(tmp_path / "drills", "20261101T090000Z-site_lost", sealing)
     (folder / "journal.jsonl").write_text('{"at":"x","event":"close","verdict":"fail"}\n', encoding="utf-8")
@@ -119,6 +165,50 @@ def test_a_drill_that_ended_is_not_hidden_by_taking_its_seal_away(tmp_path: Path
     (found,) = read_packs(tmp_path / "drills", allowed_signers=sealing.allowed_signers)
     assert not found.intact
     assert "never sealed, or removed" in found.faults[0]
+
+
+def killed(base: Path, name: str, at: str) -> Path:
+    """Leave the journal of a drill that was in a step with a deadline of an hour."""
+    opened = {"event": "open", "drill_id": name, "environment": "example", "scenario": "site_lost", "mode": "live"}
+    plan = [{"id": "restore", "title": "Restore", "deadline_s": 3600}]
+    entries = chain([], [{**opened, "header": {}, "plan": plan}, {"event": "enter", "step": "restore"}], at=at)
+    (base / name).mkdir(parents=True)
+    path = base / name / "journal.jsonl"
+    path.write_bytes(b"".join(canonical_json(entry) + b"\n" for entry in entries))
+    return path
+
+
+def test_a_drill_that_was_killed_is_not_hidden(tmp_path: Path, sealing: Sealing) -> None:
+    drills = tmp_path / "drills"
+    drill(drills, "20261101T090000Z-site_lost", sealing)
+    killed(drills, "20261102T090000Z-site_lost", "2026-11-02T09:00:00.000Z")
+    broken = killed(drills, "20261103T090000Z-site_lost", "2026-11-03T09:00:00.000Z")
+    broken.write_bytes(broken.read_bytes().replace(b"Restore", b"Remove!"))
+    killed(drills, "20261104T090000Z-works", iso_ms(now() - timedelta(minutes=50)))
+    killed(drills, "20261105T090000Z-late", iso_ms(now() - timedelta(minutes=70)))
+    with locked(drills, owner=Owner.of(os.getpid()), drill="20261106T090000Z-slow"):
+        killed(drills, "20261106T090000Z-slow", iso_ms(now() - timedelta(minutes=70)))
+    good, *dead = read_packs(drills, allowed_signers=sealing.allowed_signers)
+    assert (good.intact, good.begun) == (True, None)
+    assert [(one.name[16:], one.intact, one.record) for one in dead] == [
+        ("-site_lost", False, None),
+        ("-site_lost", False, None),
+        ("-late", False, None),
+    ]
+    assert dead[0].begun == "2026-11-02T09:00:00.000Z"
+    assert "since 2026-11-02T09:00:00.000Z. Run the command" in dead[0].faults[0]
+    assert "cannot be read. Line 1 of" in dead[1].faults[0]
+
+
+def test_a_journal_that_was_given_up_is_no_drill(tmp_path: Path, sealing: Sealing) -> None:
+    drills = tmp_path / "drills"
+    for verdict in ("aborted", "fail"):
+        path = killed(drills, f"20261102T090000Z-{verdict}", "2026-11-02T09:00:00.000Z")
+        entries = [json.loads(line) for line in path.read_bytes().splitlines()]
+        (last,) = chain(entries, [{"event": "close", "verdict": verdict}], at="2026-11-02T10:00:00.000Z")
+        path.write_bytes(path.read_bytes() + canonical_json(last) + b"\n")
+    (found,) = read_packs(drills, allowed_signers=sealing.allowed_signers)
+    assert (found.name, found.intact) == ("20261102T090000Z-fail", False)
 
 
 def test_a_seal_that_nobody_can_check_is_an_error(tmp_path: Path, sealing: Sealing) -> None:

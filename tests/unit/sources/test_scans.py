@@ -31,7 +31,9 @@ def short(report: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 def test_trivy() -> None:
     report = trivy(text("host.trivy.json"))
-    assert report["scanner"] == {"name": "trivy", "version": "0.67.2"}
+    assert report["scanner"] == {"name": "trivy", "version": "0.67.2", "database_built": None}
+    told = json.dumps({**json.loads(text("host.trivy.json")), "VulnerabilityDB": {"UpdatedAt": "2026-11-25T00:10:00Z"}})
+    assert trivy(told)["scanner"]["database_built"] == "2026-11-25T00:10:00.000Z"
     assert (report["scanned"], report["packages"]) == ("2026-11-25T05:00:00.123Z", 2)
     assert short(report) == [
         ("CVE-2026-1111", "critical", "libssl3", "3.0.15-1~deb12u1", "3.0.17-1~deb12u2"),

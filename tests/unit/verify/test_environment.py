@@ -14,8 +14,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from verify.engine import hosts_left_out
 from verify.engine.environment import ROOT, find_inventory, load
 from verify.engine.known import names
+
+pytestmark = pytest.mark.slow
 
 HOSTS = """
 all:
@@ -56,6 +59,43 @@ def test_ansible_resolves_groups_variables_and_templates(tmp_path: Path) -> None
     assert [host.name for host in found.subjects("host", "postgresql")] == ["db1", "db2"]
     assert found.excluded == {"old1": "not matched by verify_hosts (managed)"}
     assert len(found.inventory_digest) == 64
+
+
+OUT = "{old1: {reason: it waits for its disposal, until: 2026-12-31T23:59:59Z}}"
+NOW = 1_796_000_000.0  # 2026-11-30T01:33:20Z
+
+
+def test_a_host_that_is_left_out_is_told_with_its_reason_and_its_end(tmp_path: Path) -> None:
+    found = load("prod", limit="lb1", cwd=make(tmp_path, verify_hosts_left_out=OUT))
+    hosts_left_out.check(found, now=NOW)
+    assert re.fullmatch(
+        r"it waits for its disposal \(until 2026-12-31.23:59:59.*: not matched by verify_hosts \(managed\)\)",
+        found.excluded["old1"],
+    )
+    assert found.excluded["db1"] == "left out by --limit lb1"
+
+
+@pytest.mark.parametrize(
+    ("over", "told"),
+    [
+        ({}, "verify_hosts leaves out old1, and verify_hosts_left_out does not say why and until when"),
+        ({"verify_hosts": "all:!db1:!old1", "verify_hosts_left_out": OUT}, "verify_hosts leaves out db1, and"),
+        ({"verify_hosts": "all", "verify_hosts_left_out": OUT}, "old1: verify_hosts has this host in scope"),
+        (
+            {"verify_hosts_left_out": OUT.replace("{old1", "{old2: {reason: as old as old1, until: x}, old1")},
+            "no such host",
+        ),
+        ({"verify_hosts_left_out": OUT.replace("2026-12-31", "2026-11-29")}, "old1: until is over; take the host"),
+        ({"verify_hosts_left_out": OUT.replace("2026", "2027")}, "old1: until is more than 365 days ahead"),
+        ({"verify_hosts_left_out": OUT.replace("T23:59:59Z", "")}, "until: write a whole instant in UTC"),
+        ({"verify_hosts_left_out": OUT.replace("it waits for its disposal", "gone")}, "old1.reason"),
+        ({"verify_hosts_left_out": "{old1: {reason: it waits for its disposal}}"}, "'until' is a required property"),
+    ],
+)
+def test_no_host_is_left_out_without_a_reason_and_an_end(tmp_path: Path, over: dict[str, Any], told: str) -> None:
+    with pytest.raises(OpsError) as caught:
+        hosts_left_out.check(load("prod", cwd=make(tmp_path, **over)), now=NOW)
+    assert told in caught.value.message
 
 
 @pytest.mark.parametrize(

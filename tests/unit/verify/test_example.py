@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,29 +21,41 @@ from verify.engine.catalogue import load as load_catalogue
 from verify.engine.control import registered
 from verify.engine.declared import Environment
 from verify.engine.environment import load
-from verify.engine.session import import_checks
+from verify.engine.matrix import Selection
+from verify.engine.options import Options
+from verify.engine.session import Run, import_checks
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
+PAGE = (ROOT / "docs" / "operator.md").read_text(encoding="utf-8")
 NOW = parse_iso("2026-11-26T08:30:00Z").timestamp()
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the examples in which the operator has done what only an operator can: keys."""
-    base = tmp_path_factory.mktemp("operator")
+    """A copy of the examples in which the operator has made the keys, by the commands of the operator's page."""
+    base = copied(tmp_path_factory.mktemp("operator"))
+    home = base / ".ssh"
+    home.mkdir(mode=0o700)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(home / "id_ed25519")], check=True)
+    commands = re.search(r"^## Keys\n.*?```\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE)
+    assert commands
+    # ssh-keygen and the shell look for "~" in HOME.
+    subprocess.run(["bash", "-ec", commands[1]], cwd=base, env={**os.environ, "HOME": str(base)}, check=True)
+    return base
+
+
+def copied(base: Path) -> Path:
     for name in ("example", "example-staging"):
         shutil.copytree(ROOT / "inventories" / name, base / "inventories" / name)
-    example = base / "inventories" / "example"
-    for key in ("ops.pub", "verify.pub"):
-        (example / key).write_text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample example\n", encoding="utf-8")
     return base
 
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The vault is opened as the operator's page says."""
-    page = (ROOT / "docs" / "operator.md").read_text(encoding="utf-8")
-    word = re.search(r"echo (\S+) > ~/\.vault-example", page)
+    word = re.search(r"echo (\S+) > ~/\.vault-example", PAGE)
     assert word
     file = tmp_path_factory.mktemp("vault") / "word"
     file.write_text(f"{word[1]}\n", encoding="utf-8")
@@ -104,3 +118,42 @@ def test_its_records_are_fit(example: Environment) -> None:
     reading = load_records(Path(example.variables["verify_records_dir"]), environments=["example", "example-staging"])
     faults = {record_type: reading.wrong(record_type) for record_type in ("incident", "roster", "review", "budget")}
     assert faults == {record_type: [] for record_type in faults}
+
+
+@pytest.mark.parametrize("collect", [True, False])
+def test_with_its_keys_a_run_of_it_is_ready(
+    folder: Path, opened: None, monkeypatch: pytest.MonkeyPatch, collect: bool
+) -> None:
+    monkeypatch.setenv("HOME", str(folder))
+    run = Run.prepare(asked(collect), cwd=folder)
+    assert len(run.environment.hosts) == 10 and len(run.control_ids) > 90
+    if not collect:
+        with pytest.raises(OpsError, match=r"There is no run of example with evidence below .*; run once with --live"):
+            run.gather(lambda _line: None)
+
+
+def asked(collect: bool = True) -> Options:
+    return Options("example", "", Selection(), None, "today", None, collect, None, None)
+
+
+@pytest.mark.parametrize(
+    ("missing", "told"),
+    [
+        ("inventories/example/verify.pub", ""),  # a variable of the role verify_access, which no check reads
+        ("inventories/example/ops.pub", r"verify_keys cannot be read: there is no file \S+/example/ops\.pub; make it"),
+        ("inventories/example/allowed_signers", "verify_allowed_signers: there is no list of allowed signers at"),
+        (".ssh/verify_seal", r"verify_signing_key: there is no key at \S+/\.ssh/verify_seal; make it with ssh-keygen"),
+    ],
+)
+def test_a_key_that_is_missing_is_named_with_its_mend(
+    folder: Path, opened: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str, told: str
+) -> None:
+    base = shutil.copytree(folder, tmp_path / "operator")
+    monkeypatch.setenv("HOME", str(base))
+    (base / missing).unlink()
+    if not told:
+        assert Run.prepare(asked(), cwd=base).environment.name == "example"
+        return
+    with pytest.raises(OpsError, match=told) as refused:
+        Run.prepare(asked(), cwd=base)
+    assert "\n" not in refused.value.message

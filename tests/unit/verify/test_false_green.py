@@ -16,7 +16,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,12 @@ from verify.engine.judge import Row, finding_id
 from verify.engine.results import read_results
 from verify.engine.words import Status
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 DAY = 86_400.0
 ALERTS_LEAVE = ("MONITORING-02.delivery", "estate", "small")
+POOL = ("MORNING-06", "pool", "front")
 CERTIFICATES = ("SECURITY-02", "host", "web1")
 TOKEN = "a-token-that-ran-out"
 OURS = "global:\n  external_labels:\n    environment: small\n"
@@ -58,9 +61,9 @@ class Morning:
         return row
 
 
-def morning(base: Path, *options: str, **variables: Any) -> Morning:
+def morning(base: Path, *options: str, groups: Mapping[str, list[str]] | None = None, **variables: Any) -> Morning:
     """Run the suite over an environment of this one host and return how it ended."""
-    inventory(base, **variables)
+    inventory(base, groups, **variables)
     command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)]
     command += [str(ROOT / "verify"), "--env", "small", "--report-dir", str(base / "reports"), *options]
     own = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COV_", "VERIFY_"))}
@@ -132,19 +135,51 @@ def server() -> Iterator[Server]:
     played.close()
 
 
-def alerts_leave(base: Path, server: Server, answering: Callable[..., None]) -> Morning:
-    """Run the morning of the one cell that says whether alerts leave Prometheus."""
+def sources(server: Server, answering: Callable[..., None]) -> dict[str, Any]:
+    """Let the server answer so, and return the declaration of it as Prometheus."""
     server.answers(answering)
-    declared = {"url": f"http://127.0.0.1:{server.port}", "token": TOKEN, "timeout_s": 5}
-    return morning(base, "--only", finding_id(*ALERTS_LEAVE), verify_sources={"prometheus": declared})
+    return {"prometheus": {"url": f"http://127.0.0.1:{server.port}", "token": TOKEN, "timeout_s": 5}}
+
+
+def alerts_leave(base: Path, server: Server, answering: Callable[..., None], *own: str) -> Morning:
+    """Run the morning of the one cell that says whether alerts leave Prometheus, with tests of one's own."""
+    return morning(base, *own, "--only", finding_id(*ALERTS_LEAVE), verify_sources=sources(server, answering))
+
+
+# Tests of one's own: what this host says, what it does not, and what would change it.
+HOLDS = """testinfra_hosts = ["ansible://web1"]
+def test_its_system(host):
+    assert host.run("uname -s").stdout == "Linux\\n"
+"""
+DIFFERS = """
+def test_another_system(host):
+    assert host.run("uname -s").stdout == "Plan 9\\n"
+def test_that_writes(host):
+    assert host.run("touch written").rc == 0
+"""
 
 
 def test_without_a_fault_the_cell_is_green(tmp_path: Path, server: Server) -> None:
     """Else the faults below would prove nothing. A selection can be green; the day cannot be signed with it."""
-    found = alerts_leave(tmp_path, server, as_prometheus)
+    (tmp_path / "test_own.py").write_text(HOLDS, encoding="utf-8")
+    found = alerts_leave(tmp_path, server, as_prometheus, "test_own.py")
     assert (found.code, found.row(*ALERTS_LEAVE).status) == (0, Status.PASS)
+    assert "2 passed" in found.told
     assert "the run looked at a selection only" in found.told.lower()
     assert SIGN not in found.told
+
+
+def test_a_test_of_ones_own_that_fails_or_writes_makes_the_morning_red(tmp_path: Path, server: Server) -> None:
+    (tmp_path / "test_own.py").write_text(HOLDS + DIFFERS, encoding="utf-8")
+    found = alerts_leave(tmp_path, server, as_prometheus, "test_own.py")
+    assert (found.code, found.row(*ALERTS_LEAVE).status) == (1, Status.PASS)
+    assert "2 failed" in found.told and "2 passed" in found.told
+    for words in ("test_another_system", "Plan 9", "test_that_writes", "Verification only reads"):
+        assert words in found.told
+    assert list(tmp_path.rglob("written")) == [] and not Path("written").exists()
+    assert SIGN not in found.told
+    close = read_results(found.folder / "results.jsonl").close
+    assert close and close["exit"] == 1
 
 
 @pytest.mark.parametrize(
@@ -167,6 +202,39 @@ def test_a_source_that_says_less_is_not_green(
         assert told in (found.folder / report).read_text(encoding="utf-8")
     kept = [path for path in found.folder.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
     assert (TOKEN in found.told, kept) == (False, [])
+
+
+# A group that lost its hosts
+
+
+def in_use(played: Played, path: str, query: dict[str, str]) -> None:
+    """Answer that the host has a history of 31 days, and is used by three quarters now and in 30 days."""
+    if not path.endswith("/query"):
+        as_prometheus(played, path, query)
+        return
+    value = 31 * DAY if "node_time_seconds" in query["query"] else 0.75
+    sample = {"metric": {"host": "web1", "mountpoint": "/"}, "value": [time.time(), str(value)]}
+    played.say({"status": "success", "data": {"resultType": "vector", "result": [sample]}})
+
+
+@pytest.mark.parametrize(
+    ("hosts", "code", "status", "told"),
+    [
+        (["web1"], 0, Status.PASS, "stays below"),
+        ([], 10, Status.UNKNOWN, "front names no host that is in scope; correct its hosts in the inventory."),
+    ],
+    ids=["a host", "no host"],
+)
+def test_a_pool_whose_group_is_empty_is_not_green(
+    tmp_path: Path, server: Server, hosts: list[str], code: int, status: Status, told: str
+) -> None:
+    declared: dict[str, Any] = {"verify_sources": sources(server, in_use)}
+    declared["verify_pools"] = [{"name": "front", "hosts": "fronts", "size": {"min": 1, "max": 2}}]
+    found = morning(tmp_path, "--only", finding_id(*POOL), groups={"fronts": hosts}, **declared)
+    row = found.row(*POOL)
+    assert (found.code, row.status) == (code, status)
+    assert told in row.says
+    assert ("DO NOT SIGN. 1 cell is unknown" in found.told) is (status is Status.UNKNOWN)
 
 
 # A host whose output holds markup

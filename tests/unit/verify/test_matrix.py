@@ -20,15 +20,15 @@ from verify.engine.judge import finding_id, judge
 from verify.engine.matrix import Line, Selection, expected, lines
 
 
-def item(item_id: str) -> Item:
+def item(item_id: str, *, severity: str = "high", owner: str = "operations") -> Item:
     return Item(
         id=item_id,
         section=item_id.partition("-")[0],
         title="t",
         objective="o",
-        severity="high",
+        severity=severity,
         frequency="daily",
-        owner="operations",
+        owner=owner,
         method="test",
         sources=("host",),
         remedy=Remedy("do it"),
@@ -66,6 +66,34 @@ def test_everything_is_expected_and_a_gap_has_no_cell() -> None:
 def test_a_finding_narrows_to_its_cell() -> None:
     (line,) = matrix(findings=(finding_id("INFRA-02", "host", "db2"),))
     assert [one.name for one in line.subjects] == ["db2"]
+
+
+@pytest.mark.parametrize(
+    ("selection", "left"),
+    [
+        ({}, {"INFRA-02": ["db1", "db2"], "INFRA-03": ["test"], "SECURITY-04": ["db1", "db2"], "TEAM-01": ["test"]}),
+        ({"sections": ("INFRA",)}, {"INFRA-02": ["db1", "db2"], "INFRA-03": ["test"]}),
+        ({"owners": ("security",)}, {"SECURITY-04": ["db1", "db2"]}),
+        ({"severities": ("critical", "low")}, {"SECURITY-04": ["db1", "db2"], "TEAM-01": ["test"]}),
+        ({"hosts": ("db2",)}, {"INFRA-02": ["db2"], "SECURITY-04": ["db2"]}),
+        ({"severities": ("high",), "hosts": ("db1",)}, {"INFRA-02": ["db1"]}),
+    ],
+    ids=["nothing", "--section", "--owner", "--severity", "--host", "two of them"],
+)
+def test_a_selection_leaves_its_own_and_nothing_else(
+    selection: dict[str, tuple[str, ...]], left: dict[str, list[str]]
+) -> None:
+    known = Catalogue(
+        [
+            *(item("INFRA-02"), item("INFRA-03")),
+            *(item("SECURITY-04", severity="critical", owner="security"), item("TEAM-01", severity="low")),
+        ]
+    )
+    kinds = {"INFRA-02": "host", "INFRA-03": "estate", "SECURITY-04": "host", "TEAM-01": "estate"}
+    controls = [Control(name, "", kind, None, check, (), "a") for name, kind in kinds.items()]
+    found = lines(controls, known, WORLD, Selection(**selection))
+    assert {line.control.id: [one.name for one in line.subjects] for line in found} == left
+    assert expected(found) == sum(len(names) for names in left.values())
 
 
 def test_a_cell_without_a_subject_is_tested_again_by_the_name_that_its_row_has() -> None:

@@ -10,6 +10,9 @@ import json
 import re
 import subprocess
 import sys
+import threading
+from collections.abc import Mapping
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +20,8 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
+from tests.unit.verify_report.test_notices import Receiver
 from verify.collect import collectors
 from verify.engine import html_columns, options
 from verify.engine.matrix import Selection
@@ -25,17 +30,34 @@ from verify.engine.results import read_results
 from verify.engine.session import Run
 from verify.engine.words import Status
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def inventory(base: Path, **variables: Any) -> Path:
-    """Write the inventory of an environment ``small`` and return the folder to start from."""
+def inventory(
+    base: Path, groups: Mapping[str, list[str]] | None = None, host: Mapping[str, Any] | None = None, **variables: Any
+) -> Path:
+    """Write the inventory of an environment ``small`` and return the folder to start from.
+
+    ``groups`` are its groups with their hosts, ``host`` what is known of the one host instead of that it is this one.
+    """
     folder = base / "inventories" / "small"
     folder.mkdir(parents=True)
     about = {"ops_environment": "small", "ops_protected": False, "verify_hosts": "web1", **variables}
-    everything = {"all": {"hosts": {"web1": {"ansible_connection": "local"}}, "vars": about}}
-    (folder / "hosts.yml").write_text(yaml.safe_dump(everything), encoding="utf-8")
+    everything: dict[str, Any] = {"hosts": {"web1": dict(host or {"ansible_connection": "local"})}, "vars": about}
+    everything["children"] = {name: {"hosts": {key: {} for key in names}} for name, names in (groups or {}).items()}
+    (folder / "hosts.yml").write_text(yaml.safe_dump({"all": everything}), encoding="utf-8")
     return base
+
+
+def test_a_morning_that_leaves_a_host_out_for_no_reason_is_refused(tmp_path: Path) -> None:
+    asked = Options(*("small", "", Selection(), None, "today", None, True), report_dir=tmp_path / "reports", forks=None)
+    base = inventory(tmp_path)
+    path = base / "inventories" / "small" / "hosts.yml"
+    path.write_text(path.read_text(encoding="utf-8").replace("web1:", "db1: {}\n    web1:", 1), encoding="utf-8")
+    with pytest.raises(OpsError, match="verify_hosts leaves out db1, and verify_hosts_left_out does not say why"):
+        Run.prepare(asked, cwd=base)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +81,22 @@ def test_the_option_is_left_out_by_default() -> None:
     assert parser.parse_known_args([]).forks is None
 
 
+OPTIONS = (
+    *("--env", "--limit", "--item", "--section", "--owner", "--severity", "--host", "--only", "--replay", "--rules"),
+    *("--allowed-signers", "--live", "--no-collect", "--report-dir", "--forks"),
+)
+
+
+def test_each_option_is_explained_under_the_one_heading() -> None:
+    parser = pytest.Parser(_ispytest=True)
+    options.add(parser)
+    place = parser.optparser.format_help().partition("\noperations guide (ccobservatory.ops):\n")[2]
+    place = place.partition("\n\n")[0]
+    assert re.findall(r"^  (--[a-z-]+)", place, re.MULTILINE) == list(OPTIONS)
+    for text in re.split(r"^  --", place, flags=re.MULTILINE)[1:]:
+        assert len(text.split()) > 3, text
+
+
 def test_a_dear_key_exchange_is_told_before_anything_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = Options("small", "", Selection(), None, "today", None, True, tmp_path / "reports", None)
     run = Run.prepare(asked, cwd=inventory(tmp_path))
@@ -68,6 +106,30 @@ def test_a_dear_key_exchange_is_told_before_anything_is_judged(tmp_path: Path, m
     told: list[str] = []
     run.gather(told.append)
     assert told[-1].startswith("2 hosts use the key exchange sntrup761x25519-sha512") and "KexAlgorithms" in told[-1]
+
+
+def test_people_are_told_of_a_run_and_not_again_of_the_same(tmp_path: Path) -> None:
+    """Nothing answers at port 1. The second run knows of the first and finds more by it, the third finds the same."""
+    taker = type("Taker", (Receiver,), {"taken": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), taker)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    hook = {"webhook": {"url": f"http://127.0.0.1:{server.server_address[1]}/hook"}}
+    base = inventory(tmp_path, host={"ansible_host": "127.0.0.1", "ansible_port": 1}, verify_notices=hook)
+    asked = Options("small", "", Selection(), None, "today", None, True, tmp_path / "reports", None)
+    told: list[bool] = []
+    for _turn in range(3):
+        run = Run.prepare(asked, cwd=base)
+        run.gather(lambda _line: None)
+        for control in run.control_ids:
+            run.judge(control)
+        assert run.finish(1, others_failed=False) in (1, 10)
+        told.append("notice: web hook answered 204" in run.summary)
+    server.shutdown()
+    server.server_close()
+    assert (told[0], told[2], len(taker.taken)) == (True, False, told.count(True))
+    notice = json.loads(taker.taken[0][1])
+    first = min(path.name for path in (tmp_path / "reports" / "small").glob("2*Z"))
+    assert (notice["environment"], notice["run"], notice["sign"]) == ("small", first, False)
 
 
 @pytest.mark.parametrize("status", list(Status))

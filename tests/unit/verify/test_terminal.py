@@ -19,6 +19,8 @@ from verify.engine.judge import ControlResult, Row
 from verify.engine.terminal import reasons
 from verify.engine.words import Status
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 RED, YELLOW = "\x1b[31m", "\x1b[33m"
 

@@ -19,6 +19,8 @@ from verify.engine.evidence import Evidence, NoEvidence
 from verify.testinfra import backend
 from verify.testinfra.store import SOURCE, Store
 
+pytestmark = pytest.mark.slow
+
 LOCAL = {"ansible_connection": "local"}
 
 
@@ -198,6 +200,40 @@ def test_tests_written_for_other_backends_run_on_evidence(pytestconfig: pytest.C
     finally:
         backend.finish(pytestconfig)
     assert own == testinfra.backend.BACKENDS
+
+
+@pytest.mark.parametrize("scheme", sorted({*testinfra.backend.BACKENDS, backend.EvidenceBackend.NAME}))
+def test_no_backend_of_testinfra_reaches_past_the_evidence(
+    pytestconfig: pytest.Config, tmp_path: Path, scheme: str
+) -> None:
+    written = tmp_path / "written"
+    backend.configure(pytestconfig, environment(), Evidence(), live=False)
+    try:
+        for name in ("", "app.example.org"):
+            with pytest.raises(pytest.UsageError, match=r"testinfra_hosts"):
+                testinfra.get_host(f"{scheme}://{name}").run(f"touch {written}")
+            with pytest.raises(pytest.UsageError, match=r"testinfra_hosts"):
+                testinfra.get_hosts([f"{scheme}://{name}"])
+        if scheme != "local":
+            with pytest.raises(NoEvidence, match="Verification only reads"):
+                testinfra.get_host(f"{scheme}://web1").run(f"touch {written}")
+    finally:
+        backend.finish(pytestconfig)
+    assert not written.exists()
+
+
+def test_a_host_is_known_with_its_account_and_port_and_a_group_is_no_single_host(pytestconfig: pytest.Config) -> None:
+    backend.configure(pytestconfig, environment(), Evidence(), live=False)
+    try:
+        assert testinfra.get_host("ssh://admin@db1:2222").backend.hostname == "db1"
+        with pytest.raises(pytest.UsageError, match="means 2 hosts"):
+            testinfra.get_host("ansible://web")
+        with pytest.raises(NoEvidence, match="tests ask hosts"):
+            testinfra.get_host("ssh://db1").backend.run_local("touch %s", "/never")
+        with pytest.raises(pytest.UsageError, match="local://"):
+            testinfra.get_hosts([None], connection="local")
+    finally:
+        backend.finish(pytestconfig)
 
 
 def test_the_next_run_finds_the_plan_without_any_cache_of_pytest(pytestconfig: pytest.Config, tmp_path: Path) -> None:

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +15,26 @@ from verify.engine.catalogue import Catalogue, Item, Remedy
 from verify.engine.control import Control
 from verify.engine.declared import Declared, Environment
 from verify.engine.judge import ControlResult, Row
+from verify.engine.waiver_files import load
+from verify.engine.waivers import Waiver
 from verify.engine.words import EvidenceClass, Status
 
 NOW = 1_764_150_000.0  # 2025-11-26T09:40:00Z
 HOSTS = ("db1", "db2", "web1", "web2")
+ROW: dict[str, Any] = {
+    "id": "W-1",
+    "item": "INFRA-02",
+    "subjects": {"kind": "host", "names": ["web1"]},
+    "reason": "the vendor certifies the kernel in December",
+    "compensating_control": "no route to the internet",
+    "owner": "database",
+    "requester": "a.adams",
+    "approver": "b.brown",
+    "approved_on": "2025-11-20T09:00:00Z",
+    "expires_on": "2025-12-10T23:59:59Z",
+    "ticket": "OPS-2211",
+}
+LoadWaivers = Callable[..., tuple[Waiver, ...]]
 
 
 def nothing(host: Any) -> Iterator[Any]:
@@ -87,3 +105,17 @@ def make(controls: dict[str, Control], catalogue: Catalogue) -> Make:
         return found
 
     return results
+
+
+@pytest.fixture
+def read(
+    tmp_path: Path, controls: dict[str, Control], catalogue: Catalogue, environment: Environment
+) -> Callable[..., tuple[Waiver, ...]]:
+    """Return a function that loads waivers from rows, or from text, as of NOW."""
+
+    def loaded(*rows: Any, text: str | None = None, env: Environment = environment, now: float = NOW) -> Any:
+        path = tmp_path / "waivers.yml"
+        path.write_text(json.dumps(rows) if text is None else text)
+        return load([path], controls=controls, catalogue=catalogue, environment=env, now=now)
+
+    return loaded

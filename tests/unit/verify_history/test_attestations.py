@@ -18,9 +18,10 @@ import yaml
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._sshsig import sign
 from tests.unit.verify_history.conftest import NOW, item_of, nothing, row
-from verify.engine.attestations import as_record, attestation, automated, check, collector, unused
+from verify.engine.attestations import as_record, attestation, check, collector, unused
 from verify.engine.catalogue import Catalogue
 from verify.engine.control import Control, expect
+from verify.engine.coverage import coverage
 from verify.engine.declared import Environment
 from verify.engine.estate import Estate
 from verify.engine.evidence import Evidence, NoEvidence
@@ -115,12 +116,10 @@ def test_a_signed_statement_counts(desk: Desk) -> None:
     assert found.klass is EvidenceClass.ATTESTED
 
 
-def test_a_statement_is_never_automated_coverage(desk: Desk) -> None:
+def test_a_statement_is_never_counted_as_proved_by_machines(desk: Desk) -> None:
     desk.write()
-    control = Control("TEAM-01", "", "estate", None, lambda estate: iter(()), (), "m")
-    attested = ControlResult(control, item_of("TEAM-01"), (row("pass"), desk.judge()))
-    assert not automated(attested)
-    assert automated(ControlResult(control, item_of("TEAM-01"), (row("pass"),)))
+    assert coverage(1, 0, [("TEAM-01", (row("pass"), desk.judge()))])["attested"] == 1
+    assert coverage(1, 0, [("TEAM-01", (row("pass"),))])["machine"] == 1
 
 
 def test_without_a_statement_somebody_is_due(desk: Desk) -> None:

@@ -218,7 +218,7 @@ def test_without_a_run_before_nothing_is_listed(take: Take) -> None:
     changes = compare(today, Before(None, "there is no earlier run"), {})
     assert changes == {
         **{name: [] for name in LISTS},
-        **{"comparable": False, "previous": None, "reason": "there is no earlier run", "gap_s": None},
+        **{"comparable": False, "previous": None, "reason": "there is no earlier run", "gap_s": None, "terms": {}},
     }
 
 

@@ -12,19 +12,22 @@ import pytest
 import yaml
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import parse_iso
+from verify.engine import hosts_left_out, left_out
+from verify.engine.approval import MAX_DAYS
 from verify.engine.attestations import check
 from verify.engine.catalogue import Catalogue
 from verify.engine.catalogue import load as load_catalogue
 from verify.engine.changes import FLAPPING
 from verify.engine.control import Control, registered
-from verify.engine.declared import SCHEMA, Environment
+from verify.engine.declared import SCHEMA, Declared, Environment
 from verify.engine.ledger import KEEP_DAYS
 from verify.engine.session import import_checks
-from verify.engine.waiver_files import MAX_DAYS, load
+from verify.engine.waiver_files import load
 from verify.engine.waivers import EXPIRING_S
+from verify.facts.baseline import RULES
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "exceptions.md").read_text(encoding="utf-8")
-WAIVER, STATEMENT = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+WAIVER, LEFT_OUT, HOSTS_OUT, STATEMENT = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
 
 def test_the_waiver_of_the_page_is_one(
@@ -35,6 +38,21 @@ def test_the_waiver_of_the_page_is_one(
     now = parse_iso("2026-11-26T08:30:00Z").timestamp()
     (found,) = load([path], controls=controls, catalogue=catalogue, environment=environment, now=now)
     assert (found.target, found.names, found.holds(now)) == ("INFRA-02", ("db1",), True)
+
+
+def test_the_exception_of_the_page_is_one(environment: Environment) -> None:
+    declared = yaml.safe_load(LEFT_OUT)
+    (row,) = declared["verify_baseline"].values()
+    hosts = {name: Declared("host", name) for name in row["hosts"]}
+    desk = dataclasses.replace(environment, hosts=hosts, variables=declared)
+    now = parse_iso("2026-11-26T08:30:00Z").timestamp()
+    left_out.check(desk, load_catalogue(), [rule.id for rule in RULES], now=now)
+    assert left_out.holds(row, now)
+
+
+def test_the_host_that_the_page_leaves_out_is_declared_as_it_has_to_be(environment: Environment) -> None:
+    without = dataclasses.replace(environment, variables=yaml.safe_load(HOSTS_OUT))
+    hosts_left_out.check(without, now=parse_iso("2026-11-26T08:30:00Z").timestamp())
 
 
 def test_the_statement_of_the_page_is_one(tmp_path: Path, environment: Environment) -> None:

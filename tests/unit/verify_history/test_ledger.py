@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import multiprocessing
 import sqlite3
@@ -17,9 +18,11 @@ import sqlalchemy as sql
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._utc import compact, from_epoch, iso_ms
 from tests.unit.verify_history import _postgresql
+from verify.collect import figures
 from verify.engine import ledger_tables
 from verify.engine.changes import Snapshot, compare, snapshot
 from verify.engine.declared import Environment
+from verify.engine.evidence import Evidence
 from verify.engine.ledger import Ledger, open_ledger, url_of
 from verify.engine.words import Status
 
@@ -97,6 +100,22 @@ def test_a_run_comes_back_as_it_was_taken(ledger: Ledger, taken: Any) -> None:
     assert back is not None
     assert (back.run, back.at, back.scope, back.series) == (one.run, one.at, one.scope, one.series)
     assert {key: cell.status for key, cell in back.open.items()} == {key: c.status for key, c in one.open.items()}
+
+
+def test_the_newest_whole_run_of_an_earlier_day_is_kept_as_a_fact(ledger: Ledger, taken: Any) -> None:
+    def told(now: float) -> Any:
+        evidence = Evidence()
+        figures.collect(ledger, "test", evidence, now=lambda: now)
+        fact = evidence.get("ledger", figures.WHOLE_RUN)
+        assert fact is not None and fact.error is None
+        return evidence.json(fact)["at"]
+
+    assert told(NOW) is None
+    for days, over in ((3, {}), (2, {"selection": {"limit": "web1"}}), (0, {})):
+        put(ledger, taken(NOW - days * DAY - 60, ONE, **over))
+    put(ledger, dataclasses.replace(taken(NOW - DAY, ONE), complete=False))
+    assert told(NOW) == "2025-11-23T09:39:00.000Z"
+    assert told(NOW + DAY) == "2025-11-26T09:39:00.000Z"
 
 
 def test_appending_twice_changes_nothing(ledger: Ledger, taken: Any) -> None:

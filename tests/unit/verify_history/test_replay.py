@@ -28,6 +28,8 @@ from verify.engine.results import Results, read_results
 from verify.engine.store import KeptEvidence, write_environment
 from verify.engine.waivers import Waiver, apply, as_record, review
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = Path(__file__).with_name("_replaying.py")
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import itertools
 import json
@@ -92,7 +93,7 @@ def written(path: Path, results: list[ControlResult], *, closed: bool = True) ->
     with Results(path) as log:
         log.header({"id": "20261126T083000Z", "environment": "test"})
         for result in results:
-            log.control(result, bounds={"max_count": 3})
+            log.control(dataclasses.replace(result, bounds={"max_count": 3}))
         if closed:
             log.close(1, expected=6)
     return path

@@ -16,14 +16,15 @@ from tests.unit.verify_history.conftest import NOW, item_of, nothing, row
 from verify.engine.attestations import INDEX, SUBJECT, attestation
 from verify.engine.catalogue import Catalogue
 from verify.engine.control import Control, registered
+from verify.engine.coverage import coverage
 from verify.engine.declared import Environment
 from verify.engine.estate import Estate
 from verify.engine.evidence import Evidence
-from verify.engine.header import coverage
-from verify.engine.judge import ControlResult
+from verify.engine.judge import ControlResult, Row
 from verify.engine.pack import Finished
 from verify.engine.results import Results
 from verify.engine.session import Run, import_checks
+from verify.engine.words import EvidenceClass, Status
 
 
 def control(item: str, part: str = "", *, attested: bool = False) -> Control:
@@ -40,33 +41,53 @@ def evidence() -> Evidence:
     return found
 
 
-@pytest.mark.parametrize(("limit", "code"), [("", 11), ("web1", 0)])
-def test_an_unused_statement_ends_a_whole_run_red(
+RAN_OUT = [{"rule": "sshd-x11", "hosts": [], "state": "expired"}]
+
+
+@pytest.mark.parametrize(
+    ("item", "limit", "over", "code", "idles"),
+    [
+        ("TEAM-01", "", [], 11, ["A-1"]),
+        ("TEAM-01", "web1", [], 0, []),
+        # An exception from the baseline that ran out is one too, where the baseline was judged.
+        ("INFRA-08", "web1", RAN_OUT, 11, []),
+        ("TEAM-01", "web1", RAN_OUT, 0, []),
+    ],
+)
+def test_an_exception_that_proves_nothing_ends_a_run_red(
     *,
     tmp_path: Path,
     environment: Environment,
     catalogue: Catalogue,
     evidence: Evidence,
     monkeypatch: pytest.MonkeyPatch,
+    item: str,
     limit: str,
+    over: list[dict[str, Any]],
     code: int,
+    idles: list[str],
 ) -> None:
     """A run that was narrowed did not look at everything, so there it is no mistake."""
     written: list[dict[str, str]] = []
     monkeypatch.setattr(Finished, "write", lambda self, *_rest: written.append(self.idle) or [])
     run = Run.__new__(Run)
-    green = ControlResult(control("TEAM-01"), item_of("TEAM-01"), (row("pass"),))
+    green = ControlResult(control(item), item_of(item), (row("pass"),))
     known: dict[str, Any] = {
         "options": SimpleNamespace(selection=SimpleNamespace(as_record=dict), limit=limit),
         **{"results": [green], "waivers": (), "matrix": [SimpleNamespace(control=green.control)], "_expected": 1},
         **{"environment": environment, "catalogue": catalogue, "_estate": Estate(environment, evidence, now=NOW)},
-        **{"folder": tmp_path, "header": {}, "past": None, "_kept": None},
+        **{
+            "folder": tmp_path,
+            "header": {"left_out": over, "catalogue": {"items": 1, "gap": 0}},
+            "past": None,
+            "_kept": None,
+        },
         **{"_log": Results(tmp_path / "results.jsonl"), "_ledger": SimpleNamespace(close=lambda: None)},
     }
     for name, value in known.items():
         setattr(run, name, value)
     assert run.finish(0, others_failed=False) == code
-    assert [list(idle) for idle in written] == [["A-1"] if code else []]
+    assert [list(idle) for idle in written] == [idles]
 
 
 def reached(check: Any) -> set[Any]:
@@ -90,9 +111,26 @@ def test_a_control_says_so_when_it_rests_on_statements() -> None:
     assert asking == {"SECURITY-02.disks"}
 
 
-def test_an_item_is_attested_when_a_control_rests_on_statements(catalogue: Catalogue) -> None:
-    """The method of the catalogue says who is asked, not what a control rests on: TEAM-01 is an interview here."""
-    machine = [control("INFRA-02"), control("TEAM-01")]
-    assert coverage(catalogue, machine) == {"items": 3, "asserted": 2, "attested": 0, "gap": 1}
-    stated = control("INFRA-02", "disks", attested=True)
-    assert coverage(catalogue, [stated, *machine]) == {"items": 3, "asserted": 1, "attested": 1, "gap": 1}
+@pytest.mark.parametrize(
+    ("rows", "counted"),
+    [
+        ([row("pass")], "machine"),
+        ([row("fail"), row("pass")], "machine"),
+        ([row("pass"), row("pass", klass=EvidenceClass.ATTESTED)], "attested"),
+        ([row("pass", klass=EvidenceClass.ATTESTED), row("pass", klass=EvidenceClass.DECLARED)], "declared"),
+        ([row("not_applicable", klass=EvidenceClass.DECLARED)], "declared"),
+        # A failure that no fact shows is the inventory's own word.
+        ([row("fail", klass=None)], "declared"),
+        ([row("unknown"), row("stale"), row("manual_due")], "undecided"),
+        ([row("unknown", klass=EvidenceClass.DECLARED), row("pass")], "machine"),
+        ([row("waived", original=Status.FAIL)], "machine"),
+        ([row("waived", original=Status.UNKNOWN)], "undecided"),
+    ],
+)
+def test_an_item_counts_by_the_weakest_evidence_of_its_verdict(rows: list[Row], counted: str) -> None:
+    """Whatever its method in the catalogue says, and whether its evidence came by one control or by several."""
+    none = {"items": 3, "machine": 0, "attested": 0, "declared": 0, "undecided": 1, "gap": 1}
+    expected = {**none, "machine": 1} | ({} if counted == "undecided" else {"undecided": 0})
+    expected[counted] = {"undecided": 1, "machine": 2}.get(counted, 1)
+    assert coverage(3, 1, [("INFRA-03", [row("pass")]), ("TEAM-01", rows)]) == expected
+    assert coverage(3, 1, [("INFRA-03", [row("pass")]), *(("TEAM-01", [one]) for one in rows)]) == expected

@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,45 +16,18 @@ from hypothesis import strategies as st
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils import _utc
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
-from tests.unit.verify_history.conftest import item_of, nothing, row
+from tests.unit.verify_history.conftest import ROW, LoadWaivers, item_of, nothing, row
+from verify.engine.approval import MAX_DAYS
 from verify.engine.catalogue import Catalogue
 from verify.engine.control import Control
 from verify.engine.declared import Environment
 from verify.engine.judge import ControlResult, finding_id
-from verify.engine.waiver_files import MAX_DAYS, load, paths
+from verify.engine.waiver_files import load, paths
 from verify.engine.waivers import Waiver, apply, as_record, exit_of, from_record, review
 from verify.engine.words import Status, exit_code
 
 NOW = 1_764_150_000.0  # 2025-11-26T09:40:00Z
 DAY = 86_400.0
-ROW: dict[str, Any] = {
-    "id": "W-1",
-    "item": "INFRA-02",
-    "subjects": {"kind": "host", "names": ["web1"]},
-    "reason": "the vendor certifies the kernel in December",
-    "compensating_control": "no route to the internet",
-    "owner": "database",
-    "requester": "a.adams",
-    "approver": "b.brown",
-    "approved_on": "2025-11-20T09:00:00Z",
-    "expires_on": "2025-12-10T23:59:59Z",
-    "ticket": "OPS-2211",
-}
-Load = Callable[..., tuple[Waiver, ...]]
-
-
-@pytest.fixture
-def read(
-    tmp_path: Path, controls: dict[str, Control], catalogue: Catalogue, environment: Environment
-) -> Callable[..., tuple[Waiver, ...]]:
-    """Return a function that loads waivers from rows, or from text, as of NOW."""
-
-    def loaded(*rows: Any, text: str | None = None, env: Environment = environment, now: float = NOW) -> Any:
-        path = tmp_path / "waivers.yml"
-        path.write_text(json.dumps(rows) if text is None else text)
-        return load([path], controls=controls, catalogue=catalogue, environment=env, now=now)
-
-    return loaded
 
 
 def waiver(**over: Any) -> Waiver:
@@ -73,7 +44,7 @@ def waiver(**over: Any) -> Waiver:
     return Waiver(**{**base, **over})
 
 
-def test_a_waiver_is_read_whole(read: Load) -> None:
+def test_a_waiver_is_read_whole(read: LoadWaivers) -> None:
     (found,) = read(ROW)
     assert found == waiver(
         approved_on=_utc.parse_iso(ROW["approved_on"]).timestamp(),
@@ -81,12 +52,12 @@ def test_a_waiver_is_read_whole(read: Load) -> None:
     )
 
 
-def test_a_group_stands_for_its_hosts(read: Load) -> None:
+def test_a_group_stands_for_its_hosts(read: LoadWaivers) -> None:
     (found,) = read({**ROW, "subjects": {"group": "web"}})
     assert (found.kind, found.names, found.group) == ("host", ("web1", "web2"), "web")
 
 
-def test_a_limit_makes_no_group_a_blanket(read: Load, environment: Environment) -> None:
+def test_a_limit_makes_no_group_a_blanket(read: LoadWaivers, environment: Environment) -> None:
     hosts = {name: environment.hosts[name] for name in ("web1", "web2")}
     limited = dataclasses.replace(environment, hosts=hosts, scope=tuple(environment.hosts))
     (found,) = read({**ROW, "subjects": {"group": "web"}}, env=limited)
@@ -95,11 +66,11 @@ def test_a_limit_makes_no_group_a_blanket(read: Load, environment: Environment) 
         read({**ROW, "subjects": {"group": "managed"}}, env=limited)
 
 
-def test_a_host_out_of_scope_can_be_named(read: Load) -> None:
+def test_a_host_out_of_scope_can_be_named(read: LoadWaivers) -> None:
     assert read({**ROW, "subjects": {"kind": "host", "names": ["old1"]}})[0].names == ("old1",)
 
 
-def test_the_estate_needs_no_name(read: Load) -> None:
+def test_the_estate_needs_no_name(read: LoadWaivers) -> None:
     (found,) = read({**ROW, "item": "TEAM-01", "subjects": {"kind": "estate"}})
     assert (found.kind, found.names) == ("estate", ("test",))
 
@@ -136,7 +107,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("change", "told"), WRONG)
-def test_a_careless_waiver_is_refused(read: Load, change: dict[str, Any], told: str) -> None:
+def test_a_careless_waiver_is_refused(read: LoadWaivers, change: dict[str, Any], told: str) -> None:
     with pytest.raises(OpsError) as caught:
         read({**ROW, **change})
     assert told in str(caught.value)
@@ -144,35 +115,35 @@ def test_a_careless_waiver_is_refused(read: Load, change: dict[str, Any], told: 
 
 
 @pytest.mark.parametrize("key", sorted(ROW))
-def test_every_key_is_needed(read: Load, key: str) -> None:
+def test_every_key_is_needed(read: LoadWaivers, key: str) -> None:
     with pytest.raises(OpsError, match=f"{key}: it is missing"):
         read({name: value for name, value in ROW.items() if name != key})
 
 
-def test_a_key_that_stands_twice_is_refused(read: Load) -> None:
+def test_a_key_that_stands_twice_is_refused(read: LoadWaivers) -> None:
     text = yaml.safe_dump(ROW) + "reason: another one\n"
     with pytest.raises(OpsError, match="the key 'reason' is there twice"):
         read(text=text)
 
 
-def test_a_yaml_date_without_a_zone_is_refused(read: Load) -> None:
+def test_a_yaml_date_without_a_zone_is_refused(read: LoadWaivers) -> None:
     text = yaml.safe_dump(ROW).replace("'2025-12-10T23:59:59Z'", "2025-12-10")
     with pytest.raises(OpsError, match="expires_on: write a whole instant in UTC"):
         read(text=text)
 
 
-def test_a_yaml_instant_needs_no_quotes(read: Load) -> None:
+def test_a_yaml_instant_needs_no_quotes(read: LoadWaivers) -> None:
     text = yaml.safe_dump(ROW).replace("'", "")
     assert read(text=text) == read(ROW)
 
 
 @pytest.mark.parametrize("text", ["", "# nothing", "- just text"])
-def test_a_file_without_waivers_is_refused(read: Load, text: str) -> None:
+def test_a_file_without_waivers_is_refused(read: LoadWaivers, text: str) -> None:
     with pytest.raises(OpsError, match=r"waivers\.yml holds no record"):
         read(text=text)
 
 
-def test_a_file_may_say_that_nothing_is_waived(read: Load) -> None:
+def test_a_file_may_say_that_nothing_is_waived(read: LoadWaivers) -> None:
     assert read(text="---\n# nothing is waived\n[]\n") == ()
 
 
@@ -183,7 +154,7 @@ def test_a_missing_file_is_refused(
         load([tmp_path / "none.yml"], controls=controls, catalogue=catalogue, environment=environment, now=NOW)
 
 
-def test_the_environment_may_shorten_or_lengthen(read: Load, environment: Environment) -> None:
+def test_the_environment_may_shorten_or_lengthen(read: LoadWaivers, environment: Environment) -> None:
     longer = dataclasses.replace(
         environment, variables={**environment.variables, "verify_waiver_days": {"critical": 21}}
     )
@@ -191,11 +162,11 @@ def test_the_environment_may_shorten_or_lengthen(read: Load, environment: Enviro
     assert MAX_DAYS == {"critical": 14, "high": 30, "medium": 90, "low": 180}
 
 
-def test_the_longest_waiver_is_allowed_to_the_second(read: Load) -> None:
+def test_the_longest_waiver_is_allowed_to_the_second(read: LoadWaivers) -> None:
     assert read({**ROW, "expires_on": "2025-12-20T09:00:00Z"})
 
 
-def test_an_id_is_given_once(read: Load) -> None:
+def test_an_id_is_given_once(read: LoadWaivers) -> None:
     with pytest.raises(OpsError, match="waiver W-1: id: another waiver has this id"):
         read(ROW, {**ROW, "subjects": {"kind": "host", "names": ["db1"]}})
 
@@ -209,18 +180,18 @@ def test_an_id_is_given_once(read: Load) -> None:
         {"expires_on": "2025-11-20T10:00:00Z"},
     ],
 )
-def test_two_waivers_for_one_cell_are_refused(read: Load, other: dict[str, Any]) -> None:
+def test_two_waivers_for_one_cell_are_refused(read: LoadWaivers, other: dict[str, Any]) -> None:
     with pytest.raises(OpsError, match="The waivers W-1 and W-2 both cover web1 for INFRA-02"):
         read(ROW, {**ROW, "id": "W-2", **other})
 
 
-def test_an_item_and_a_control_of_it_overlap(read: Load) -> None:
+def test_an_item_and_a_control_of_it_overlap(read: LoadWaivers) -> None:
     one = {**ROW, "item": "INFRA-03", "expires_on": "2025-11-30T00:00:00Z"}
     with pytest.raises(OpsError, match="both cover web1"):
         read(one, {**one, "id": "W-2", "item": "INFRA-03.disks"})
 
 
-def test_waivers_that_follow_each_other_do_not_overlap(read: Load) -> None:
+def test_waivers_that_follow_each_other_do_not_overlap(read: LoadWaivers) -> None:
     first = {**ROW, "approved_on": "2025-11-01T00:00:00Z", "expires_on": "2025-11-20T08:59:59Z"}
     assert len(read(first, {**ROW, "id": "W-2"}, {**ROW, "id": "W-3", "subjects": {"group": "db"}})) == 3
 
@@ -289,7 +260,9 @@ def test_a_service_of_the_same_name_is_another_subject(make: Any) -> None:
         ("2025-12-10T23:59:59.001Z", False),
     ],
 )
-def test_a_waiver_holds_to_its_last_instant(read: Load, judged: list[ControlResult], now: str, held: bool) -> None:
+def test_a_waiver_holds_to_its_last_instant(
+    read: LoadWaivers, judged: list[ControlResult], now: str, held: bool
+) -> None:
     given_waivers = read(ROW)
     with freeze_time(now):
         applied = apply(judged, given_waivers, _utc.now().timestamp())

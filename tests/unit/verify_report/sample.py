@@ -28,6 +28,7 @@ OTHERS = {
     "repository": ["infrastructure", "handbook"],
     "estate": ["prod"],
 }
+DECLARED = ("TEAM-01", "DR-01")  # what people wrote down, unsigned
 CANARY = "<script>document.title='owned'</script>\u202egnp.exe \x1b[31mred"
 
 
@@ -110,6 +111,8 @@ class Maker:
         share = self.chance.choice([0, 0, 0, 0, 0, 1, 1, 2, 4, 20]) * self.open_share
         rows = [self.row(control, kind, name, (says, observed, expected), facts.split(), share) for name in subjects]
         ranks = ("fail", "unknown", "stale", "manual_due", "waived", "pass", "not_applicable")
+        for row in rows if control in DECLARED else ():
+            row["class"] = "declared"
         status = min((row["status"] for row in rows), key=ranks.index)
         told = {
             "event": "control",
@@ -208,8 +211,6 @@ class Maker:
             "catalogue": {
                 "digest": hashlib.sha256(b"catalogue").hexdigest(),
                 "items": len(catalogue()),
-                "asserted": len(catalogue()) - len(GAPS) - 2,
-                "attested": 2,
                 "gap": len(GAPS),
             },
             "clock": {"offset_s": 0.003},

@@ -26,6 +26,7 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from tests.unit.verify_report.conftest import changed
+from verify.report import notices
 from verify.report.data import ReportData
 from verify.report.notices import check_settings, notice, notify
 
@@ -90,6 +91,14 @@ def test_a_notice_is_grouped_by_owner(runs: dict[str, ReportData]) -> None:
     assert len(rows) == sum(found["changes"].values())
     for owner in found["owners"]:
         assert {runs["bad"].item(row["item"]).owner for row in owner["changes"]} == {owner["role"]}
+
+
+def test_a_change_by_other_terms_is_told_as_one(runs: dict[str, ReportData]) -> None:
+    fixed = [{**row, "terms": "clock_max_s is 99999, was 2"} for row in (runs["bad"].changes or {})["fixed"][:1]]
+    found = notice(with_changes(runs["bad"], fixed=fixed))
+    assert found is not None
+    (line,) = [line for line in notices._lines(found) if "FIXED" in line]
+    assert line.endswith("(judged by other terms than before: clock_max_s is 99999, was 2)")
 
 
 # Settings

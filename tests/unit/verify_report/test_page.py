@@ -110,11 +110,19 @@ def test_what_was_in_scope_and_what_was_not_reached(pages: dict[str, Page]) -> N
     assert "The cells were fixed from the inventory before anything was collected" in scope
 
 
+def test_a_commit_that_is_not_known_is_not_called_clean(runs: dict[str, ReportData]) -> None:
+    page = Page(render(changed(runs["green"], commit="", dirty=False)))
+    assert "commit not known" in part(page, "scope") and "clean" not in part(page, "scope")
+    assert "The commit of the rules is not known" in part(page, "limits")
+    assert "The commit of the rules" not in part(Page(render(runs["green"])), "limits")
+
+
 def test_coverage_is_told_in_numbers(pages: dict[str, Page], runs: dict[str, ReportData]) -> None:
-    known = runs["bad"].run["catalogue"]
+    known = runs["bad"].coverage
     scope = part(pages["bad"], "scope")
-    assert f"Items asserted {known['asserted']} of {known['items']}" in scope
-    assert f"{known['attested']} attested by people, {known['gap']} without a control" in scope
+    assert f"Items proved by machine {known['machine']} of {known['items']}" in scope
+    told = "{attested} attested by people, {declared} declared, {undecided} undecided, {gap} without a control"
+    assert told.format(**known) in scope
     assert "No system of record for announcements is connected." in part(pages["bad"], "limits")
 
 
@@ -422,3 +430,14 @@ def test_a_run_without_any_result_yet_makes_a_page(folders: dict[str, Path], tmp
     page = Page((tmp_path / "run" / "audit.html").read_bytes())
     assert "Incomplete" in page.text
     assert "Not compared" in page.text
+
+
+def test_it_is_judged_again_from_where_it_was_written(runs: dict[str, ReportData]) -> None:
+    elsewhere = changed(runs["green"], signed=True, folder="/srv/all our/prod/20261126T083000Z")
+    assert "pytest verify/ --replay '/srv/all our/prod/20261126T083000Z'" in part(Page(render(elsewhere)), "verify")
+
+
+def test_an_unsigned_pack_is_not_offered_for_judging_again(runs: dict[str, ReportData]) -> None:
+    told = part(Page(render(changed(runs["green"], signed=False))), "verify")
+    assert "pytest verify/ --replay" not in told
+    assert "The evidence is not judged again (--replay): in a pack that nobody signed it could be anybody's." in told

@@ -15,7 +15,7 @@ from verify.engine.declared import Environment
 from verify.engine.estate import Estate
 from verify.engine.evidence import Evidence, NoEvidence
 from verify.facts.briefs import brief_of_the_day
-from verify.facts.calendar import day_of, instant, is_working_day, working_days
+from verify.facts.calendar import day_of, instant, is_working_day, working_day_ahead, working_days
 
 NINE = 32400
 
@@ -61,6 +61,29 @@ def test_holidays_and_weekends_are_free() -> None:
     assert [f"{day:%d}" for day in working_days(one, one.now - 6 * 86400, one.now)] == ["19", "20", "23", "25"]
     two = estate("2026-11-25T08:00:00Z", calendar={"working_days": [6]})
     assert [f"{day:%a}" for day in working_days(two, two.now - 7 * 86400, two.now)] == ["Sun"]
+
+
+@pytest.mark.parametrize(
+    ("now", "count", "day"),
+    [
+        ("2026-11-25T08:00:00Z", 1, "2026-11-26"),
+        ("2026-11-25T08:00:00Z", 0, "2026-11-25"),
+        ("2026-11-27T20:00:00Z", 1, "2026-11-30"),
+        ("2026-11-28T20:00:00Z", 1, "2026-11-30"),
+        ("2026-11-28T20:00:00Z", 0, "2026-11-28"),
+        ("2026-11-30T08:00:00Z", 1, "2026-12-02"),
+        ("2026-11-25T23:30:00Z", 1, "2026-11-27"),
+    ],
+    ids=["tomorrow", "today", "a Friday", "a Saturday", "a free day itself", "before a holiday", "past midnight there"],
+)
+def test_the_next_working_day_leaves_free_days_out(now: str, count: int, day: str) -> None:
+    there = estate(now, calendar={"timezone": "Europe/Zurich", "holidays": ["2026-12-01"]})
+    assert f"{working_day_ahead(there, count)}" == day
+
+
+def test_a_calendar_without_work_has_no_next_working_day() -> None:
+    with pytest.raises(NoEvidence, match="leaves 0 working days"):
+        working_day_ahead(estate("2026-11-25T08:30:00Z", calendar={"working_days": []}), 1)
 
 
 def test_an_unknown_zone_is_no_evidence() -> None:

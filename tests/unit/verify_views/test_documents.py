@@ -6,9 +6,14 @@ from __future__ import annotations
 
 import pytest
 
+from verify.engine.declared import Declared
 from verify.facts.documents import Document, parse_documents
 from verify.facts.foresight import certificate_horizon_s, disk_horizon_s, watches_lag
-from verify.facts.terraform import backends, modules
+from verify.facts.pages import explained
+from verify.facts.repositories import Repository
+from verify.facts.terraform import backends, folders
+
+from .world import World
 
 PAGE = """# Backup
 
@@ -104,9 +109,48 @@ def test_a_module_that_is_called_keeps_no_state() -> None:
     }
     assert [one.folder for one in backends(texts)] == ["live"]
     assert backends({}) == []
-    assert modules(["modules/n/main.tf", "modules/m/x.tf", "modules/m/README.md"]) == {
-        "modules/m": True,
-        "modules/n": False,
+    assert folders({**texts, "modules/m/names.tf": "locals {}\n", "empty/x.tf": "# x\n"}) == [
+        "live",
+        "modules/m",
+        "modules/n",
+    ]
+
+
+def repository_of(*paths: str, modules: dict[str, bool], pages: dict[str, str], code: dict[str, str]) -> Repository:
+    """Return a repository with these files."""
+    world, subject = World(), "repository:infrastructure"
+    everything = [*paths, *modules, *pages, *code]
+    world.put(subject, "tree", {"commit": "abc", "files": [{"path": path} for path in everything]})
+    world.put(subject, "module_docs", {"commit": "abc", "files": modules})
+    rows = [{"path": path, "committed": None, "text": text} for path, text in pages.items()]
+    world.put(subject, "documents", {"commit": "abc", "documents": rows})
+    world.put(subject, "terraform", {"commit": "abc", "files": code})
+    return Repository(world.estate, Declared("repository", "infrastructure", {}))
+
+
+def test_what_explains_roles_modules_folders_and_templates() -> None:
+    found = explained(
+        repository_of(
+            *("roles/web/tasks/main.yml", "roles/web/templates/a.j2", "roles/db/tasks/main.yml", "roles/db/README"),
+            *("live/user_data.tftpl", "stacks/one/README.rst", "stacks/one/deep/vm.bicep", "stacks/two/vm.bicep"),
+            *("net.template.yml", "motd.j2", "old-motd.j2", "notes/plain.yml"),
+            modules={"library/a.py": True, "plugins/modules/b.py": False},
+            pages={"README.md": "`motd.j2` greets; see net.template.yml."},
+            code={"live/main.tf": 'module "n" {\n  source = "../n"\n}\n', "n/main.tf": "locals {}\n"},
+        )
+    )
+    assert found == {
+        "role db": True,
+        "role web": False,
+        "module library/a.py": True,
+        "module plugins/modules/b.py": False,
+        "Terraform live": False,
+        "Terraform n": False,
+        "template motd.j2": True,
+        "template net.template.yml": True,
+        "template old-motd.j2": False,
+        "template stacks/one/deep/vm.bicep": True,
+        "template stacks/two/vm.bicep": False,
     }
 
 

@@ -141,17 +141,18 @@ def test_packs() -> None:
         "scenario": {"name": "site_lost"},
         "achieved": {"rto_s": 61.5, "rpo_s": 0, "lost_rows": 0},
         "targets": {"rto_s": 7200, "rpo_s": 60},
-        "people": [{"role": "lead", "name": "A"}, {"role": "x", "name": "robot", "stand_in": True}],
     }
+    people = [{"name": "A", "fault": None}, {"name": "B", "fault": "There is no signature."}]
     rows = [
         {"name": "b", "intact": False, "faults": ["x"], "record": None},
-        {"name": "a", "intact": True, "faults": [], "record": record},
+        {"name": "a", "intact": True, "faults": [], "record": record, "signed": people},
         {"name": "c", "intact": True, "faults": [], "record": {**record, "environment": "staging"}},
     ]
     world.put("runs", "packs", {"packs": rows})
     broken, good = runs(world.estate).packs
     assert (broken.name, broken.intact, broken.ended) == ("b", False, None)
-    assert (good.rto_s, good.rpo_target_s, good.scenario, good.people) == (61.5, 60, "site_lost", ("A",))
+    assert (good.rto_s, good.rpo_target_s, good.scenario) == (61.5, 60, "site_lost")
+    assert [row["name"] for row in good.signatures] == ["A"]
     assert good.ended == pytest.approx(NOW - 3600)
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,9 @@ from verify.engine.declared import Declared
 from verify.engine.evidence import NoEvidence
 from verify.engine.words import Status
 from verify.facts import alerting, availability, remediation
+from verify.facts.host_software import StaleProcess
+from verify.facts.metrics import metrics
+from verify.facts.planned import failed_in
 
 from .world import DAY, NOW, World, at
 
@@ -22,6 +26,11 @@ STEP = 15
 LABELS = {"instance": PROBE, "job": "service", "host": "lb1"}
 WEB = Declared("service", "web", {"name": "web", "probe": PROBE, "critical": True})
 MONTH = 30 * DAY
+
+
+def bounds(target: float = 0.999) -> SimpleNamespace:
+    """Return the bounds of an availability over a month."""
+    return SimpleNamespace(window_s=MONTH, min_ratio=target, coverage_min_ratio=0.99, window_max_s=DAY)
 
 
 def probed(up: float = 1.0, seen: float = 1.0, *, down: list[list[Any]] | None = None, **variables: Any) -> World:
@@ -51,14 +60,14 @@ def probed(up: float = 1.0, seen: float = 1.0, *, down: list[list[Any]] | None =
 )
 def test_availability_is_judged_by_the_bounds_of_the_item(up: float, seen: float, verdict: str) -> None:
     up = min(up, seen)
-    kpi = availability.available(probed(up, seen).estate, WEB, window_s=MONTH, target=0.999, coverage=0.99)
+    kpi = availability.available(probed(up, seen).estate, WEB, bounds())
     assert kpi.verdict == verdict
 
 
 def test_a_strict_target_and_the_budget_that_is_left() -> None:
     estate = probed(0.9995, 1.0).estate
-    relaxed = availability.available(estate, WEB, window_s=MONTH, target=0.999, coverage=0.99)
-    strict = availability.available(estate, WEB, window_s=MONTH, target=0.9999, coverage=0.99)
+    relaxed = availability.available(estate, WEB, bounds())
+    strict = availability.available(estate, WEB, bounds(0.9999))
     assert (relaxed.verdict, strict.verdict) == ("met", "missed")
     assert relaxed.parts["budget_left"] == pytest.approx(0.5, abs=0.05)
     assert strict.parts["budget_left"] < 0
@@ -67,12 +76,72 @@ def test_a_strict_target_and_the_budget_that_is_left() -> None:
 def test_a_service_without_a_probe_has_no_availability() -> None:
     bare = Declared("service", "web", {"name": "web"})
     with pytest.raises(NoEvidence, match="declares no probe"):
-        availability.available(probed().estate, bare, window_s=MONTH, target=0.999, coverage=0.99)
+        availability.available(probed().estate, bare, bounds())
 
 
 def outage(ago: float, lasted: float) -> list[Any]:
     """Return a run of minutes in which the probe failed."""
     return [NOW - ago, NOW - ago + lasted - 60, "0"]
+
+
+HOUR = 3600.0
+WINDOW = {"id": "W", "kind": "maintenance", "start": at(10 * DAY), "end": at(10 * DAY - 2 * HOUR), "at": at(12 * DAY)}
+CHANGE = {
+    "id": "C",
+    "kind": "normal",
+    "state": "done",
+    "services": ["web"],
+    "window": "W",
+    "submitted": at(13 * DAY),
+    "approvals": [{"by": "board", "role": "board", "at": at(12 * DAY)}],
+    "planned_start": at(10 * DAY),
+    "planned_end": at(10 * DAY - 2 * HOUR),
+    "started": at(10 * DAY),
+    "ended": at(10 * DAY - 2 * HOUR),
+}
+
+
+@pytest.mark.parametrize(
+    ("window", "change", "verdict"),
+    [
+        ({}, {}, "met"),
+        ({"changes": ["C"]}, {"window": None}, "met"),
+        ({}, {"window": None}, "missed"),
+        ({}, {"kind": "emergency"}, "missed"),
+        ({}, {"state": "submitted"}, "missed"),
+        ({}, {"services": ["other"]}, "missed"),
+        ({}, {"approvals": [{"by": "board", "role": "board", "at": at(9 * DAY)}]}, "missed"),
+        ({"kind": "deployment"}, {}, "missed"),
+        ({"services": ["other"]}, {}, "missed"),
+        ({"at": at(9 * DAY)}, {}, "missed"),
+        ({"start": at(12 * DAY)}, {}, "missed"),
+    ],
+)
+def test_planned_downtime_needs_an_approved_change_in_its_window(
+    window: dict[str, Any], change: dict[str, Any], verdict: str
+) -> None:
+    world = probed(down=[outage(10 * DAY - 600, HOUR)])
+    daily = DAY / STEP
+    end = NOW - 10 * DAY + DAY  # the day of the outage
+    runs = [[NOW - 89 * DAY, end - DAY, str(daily)], [end, end, str(daily - HOUR / STEP)], [end + DAY, NOW, str(daily)]]
+    world.series("probe_up_daily", DAY, (LABELS, runs))
+    world.add("window", {**WINDOW, **window})
+    world.add("change", {**CHANGE, **change})
+    kpi = availability.available(world.estate, WEB, bounds())
+    assert kpi.verdict == verdict
+    # The share with the planned downtime is told beside.
+    assert ("with the planned downtime of 240 samples" in kpi.says) == (verdict == "met")
+    assert availability.seen_of(kpi).get("with_planned_downtime") == (kpi.parts["strict"] if verdict == "met" else None)
+
+
+def test_of_a_day_with_other_failures_only_what_is_sure_counts_as_planned() -> None:
+    """One minute in the window and one outside: each can have had up to five failed samples of the day's six."""
+    world = probed(down=[outage(DAY / 2, 60), outage(DAY / 4, 60)])
+    daily = DAY / STEP
+    world.series("probe_up_daily", DAY, (LABELS, [[NOW - 89 * DAY, NOW - DAY, str(daily)], [NOW, NOW, str(daily - 6)]]))
+    spans = [(NOW - DAY / 2 - 120, NOW - DAY / 2 + 120)]
+    assert failed_in(metrics(world.estate), PROBE, 30, spans) == 1
+    assert failed_in(metrics(world.estate), PROBE, 30, []) == 0
 
 
 @pytest.mark.parametrize(
@@ -246,3 +315,56 @@ def test_scans_before_the_window_only_prove_how_far_they_reach() -> None:
     rows, reach = remediation.scans_of(world.estate, "db1", 90 * DAY)
     assert (len(rows), round(reach / DAY)) == (1, 100)
     assert remediation.scans_of(world.estate, "repo1", 90 * DAY) == ([], 0.0)
+
+
+def on_host(
+    booted: float, *, stale: float | None = None, asks: str = "", asked: float = 0.0, kernel: str = "6.1"
+) -> Any:
+    """Return a host that was started so long ago, with a process that uses files replaced so long ago, a package that
+    asked for a reboot so long ago, or a kernel that runs."""
+    processes = [] if stale is None else [StaleProcess(7, ("/usr/lib/libz.so.1",))]
+    return SimpleNamespace(
+        name="db1",
+        estate=SimpleNamespace(now=NOW),
+        system=SimpleNamespace(booted=NOW - booted, virtualization="kvm"),
+        services={},
+        patch_runs=[SimpleNamespace(end=NOW - (stale or 0.0), upgraded={"zlib1g": ("1", "2")})],
+        stale_processes=processes,
+        reboot_required=bool(asks),
+        reboot_packages=[asks],
+        file_states={"/run/reboot-required": SimpleNamespace(mtime=NOW - asked)},
+        kernel=kernel,
+        newest_kernel="6.1",
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "package", "waits"),
+    [
+        (on_host(FOUR), "zlib1g", ""),
+        (on_host(FOUR, stale=TWO), "zlib1g", "process 7 uses the old /usr/lib/libz.so.1"),
+        # What was replaced after the fix came, or lay before the last start, keeps nothing open.
+        (on_host(FOUR, stale=3600), "zlib1g", ""),
+        (on_host(3600, stale=TWO, asks="zlib1g"), "zlib1g", ""),
+        (on_host(FOUR, asks="zlib1g"), "zlib1g", "db1 waits for a reboot"),
+        (on_host(FOUR, asks="dbus"), "zlib1g", ""),
+        (on_host(FOUR, kernel="6.0"), "linux-image-6.1", "db1 runs 6.0"),
+        (on_host(FOUR, kernel="6.0"), "zlib1g", ""),
+        # The host was started while the patch run went on: an old request is done, one from the end of it is not.
+        (on_host(ONE + 60, asks="libc6", asked=3600), "libc6", ""),
+        (on_host(ONE + 60, asks="libc6", asked=ONE + 30), "libc6", "db1 waits for a reboot"),
+        (on_host(ONE + 60, kernel="6.0"), "linux-image-6.1", ""),
+    ],
+)
+def test_a_fix_is_not_in_force_while_the_old_files_run(host: Any, package: str, waits: str) -> None:
+    assert remediation.still_waits(host, package, NOW - TWO, NOW - ONE) == waits
+
+
+def test_a_finding_that_waits_for_a_restart_has_no_end() -> None:
+    world = World()
+    world.add("vulnerability_scan", scan(THREE, finding()), scan(ONE))
+    rows, _reach = remediation.scans_of(world.estate, "db1", 90 * DAY)
+    (open_one,) = remediation.critical_spans(world.estate, "db1", rows, host=on_host(FOUR, stale=TWO))
+    assert (open_one.end, open_one.name) == (None, "CVE-1 in zlib1g (process 7 uses the old /usr/lib/libz.so.1)")
+    (over,) = remediation.critical_spans(world.estate, "db1", rows, host=on_host(FOUR))
+    assert over == Span(rows[0].scanned, rows[1].scanned, "CVE-1 in zlib1g")

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from verify.engine.estate import Estate
 from verify.engine.evidence import NoEvidence
 from verify.engine.words import Status
 from verify.facts import capacity, deeds, findings, history, plans, probing, registers, verdicts
+from verify.facts.host_software import PatchRun
 from verify.facts.pools import members
 from verify.facts.records import everything
 from verify.facts.vulnerabilities import vulnerabilities
@@ -96,6 +98,26 @@ def test_plans_touch_when_time_and_subject_meet(start: int, end: int, about: dic
     assert plans.touches(two, one) is touch
 
 
+@pytest.mark.parametrize(
+    ("about", "hour", "collide"),
+    [
+        ({"services": ["web"]}, 0, True),
+        ({"services": ["web"]}, 2, False),
+        ({"services": ["mail"]}, 0, False),
+        ({"services": ["unknown"]}, 0, False),
+        ({"hosts": ["db1"]}, 0, True),
+    ],
+)
+def test_a_service_collides_with_what_is_planned_on_its_hosts(about: dict[str, Any], hour: int, collide: bool) -> None:
+    services = [{"name": "web", "critical": True, "hosts": ["db1"]}, {"name": "mail", "critical": True, "host": "lb1"}]
+    world = World(verify_services=services)
+    base = {"start": at(0), "end": at(-2 * HOUR), "hosts": ["db1"], "services": []}
+    other = {"start": at(-hour * HOUR), "end": at(-3 * HOUR), "hosts": [], "services": [], **about}
+    one, two = plan(world, "window", base, other)
+    assert plans.collide(one, two, world.estate) is collide
+    assert plans.collide(two, one, world.estate) is collide
+
+
 def test_a_window_holds_what_lies_in_it_as_a_whole() -> None:
     world = World()
     (window,) = plan(world, "window", {"start": at(-HOUR), "end": at(-3 * HOUR), "services": ["web"], "hosts": []})
@@ -152,11 +174,36 @@ def scanned(*found: dict[str, Any], **more: Any) -> Any:
     """Return the newest scan of db1 with these findings."""
     world = World()
     about = {"target": {"kind": "host", "name": "db1"}, "scanned": at(HOUR), "findings": list(found)}
+    about["scanner"] = {"name": "trivy", "version": "0.67.0", "database_built": at(5 * HOUR)}
     world.add("vulnerability_scan", {**about, **more})
     return vulnerabilities(world.estate).of_hosts["db1"]
 
 
 CRITICAL = {"id": "CVE-1", "severity": "critical", "package": "curl", "installed": "1", "fixed_version": None}
+
+
+def test_upgrades_that_no_record_tells_of() -> None:
+    world = World()
+    times = {"started": at(2 * DAY), "ended": at(2 * DAY - 300), "result": "ok"}
+    world.add("patch", {"host": "db1", **times, "packages": [{"name": "a", "from": "1", "to": "2"}]}, subject="runs")
+
+    def run(ago: float, command: str = "apt-get upgrade", **more: Any) -> PatchRun:
+        return PatchRun(NOW - ago, NOW - ago + 60, command, "", **{"upgraded": {"a": ("1", "2")}, **more})
+
+    found = [
+        run(2 * DAY - 60),
+        run(3 * DAY, "/usr/bin/unattended-upgrade"),
+        run(4 * DAY, "apt-get install b", installed=("b",)),
+        run(5 * DAY, error="dpkg returned an error code (1)"),
+        run(6 * DAY, upgraded={}, removed=("c",)),
+        run(7 * DAY),
+        run(31 * DAY),
+    ]
+    host = SimpleNamespace(name="db1", patch_runs=found)
+    (deed,) = deeds.upgrades(world.estate, host, since=NOW - 30 * DAY)
+    assert (deed.started, deed.hosts) == (NOW - 7 * DAY, frozenset(["db1"]))
+    # What was patched on one host explains nothing of another.
+    assert len(list(deeds.upgrades(world.estate, SimpleNamespace(name="lb1", patch_runs=found[:1]), since=0.0))) == 1
 
 
 def test_findings_as_claims() -> None:
@@ -167,10 +214,17 @@ def test_findings_as_claims() -> None:
     assert holds(findings.no_critical_open("db1", clean, most=0)) == [True]
     assert holds(findings.no_critical_open("db1", bad, most=0)) == [False]
     assert holds(findings.no_critical_open("db1", bad, most=1)) == [True]
-    assert holds(findings.young_scan("db1", None, now=NOW, max_age_s=DAY)) == [False]
-    assert holds(findings.young_scan("db1", clean, now=NOW, max_age_s=DAY)) == [True, True, True]
-    assert holds(findings.young_scan("db1", clean, now=NOW + DAY, max_age_s=DAY)) == [True, False, True]
-    assert holds(findings.young_scan("db1", scanned(packages=0), now=NOW, max_age_s=DAY)) == [True, True, False]
+    ages = {"max_age_s": DAY, "database_max_age_s": DAY}
+    assert holds(findings.young_scan("db1", None, now=NOW, **ages)) == [False]
+    assert holds(findings.young_scan("db1", clean, now=NOW, **ages)) == [True, True, True, True]
+    assert holds(findings.young_scan("db1", clean, now=NOW + DAY, **ages)) == [True, False, True, True]
+    assert holds(findings.young_scan("db1", scanned(packages=0), now=NOW, **ages)) == [True, True, False, True]
+    old = clean._replace(database_built=clean.scanned - 2 * DAY)
+    assert holds(findings.young_scan("db1", old, now=NOW, **ages)) == [True, True, True, False]
+    coming = clean._replace(database_built=clean.scanned + HOUR)
+    assert holds(findings.young_scan("db1", coming, now=NOW, **ages)) == [True, True, True, False]
+    silent = findings.fresh_database("db1", clean._replace(database_built=None), DAY)
+    assert not isinstance(silent, Expectation)
     high = scanned({**CRITICAL, "severity": "high"})
     assert holds(findings.no_old_high("db1", high, now=NOW, high_s=2 * HOUR)) == [True]
     assert holds(findings.no_old_high("db1", high, now=NOW + 2 * HOUR, high_s=2 * HOUR)) == [False]
@@ -198,6 +252,26 @@ def test_images_are_declared_scanned_or_said_to_be_none() -> None:
     assert (nothing.status, none.status, one.says) == (Status.UNKNOWN, Status.NOT_APPLICABLE, "a:1 None")
 
 
+def test_an_image_that_runs_is_found_among_the_scans_by_its_digest() -> None:
+    digest, other = (f"sha256:{part * 32}" for part in ("aa", "bb"))
+
+    def wanted(*listings: tuple[str, float, list[str]]) -> dict[str, Any]:
+        world = World()
+        target = {"kind": "image", "name": "app:4", "digest": f"r/app@{digest}"}
+        world.add("vulnerability_scan", {"target": target, "scanned": at(HOUR), "findings": []})
+        work = {"name": "app", "desired": 1, "ready": 1, "restarts_1h": 0}
+        rows = [
+            {"id": f"{source}-{ago}", "source": source, "read": at(ago), "workloads": [{**work, "images": names}]}
+            for source, ago, names in listings
+        ]
+        world.add("workload_listing", *rows)
+        return findings.images(world.estate)
+
+    now = ("c", HOUR, [f"r/app:4@{digest}", "app:4"])
+    assert list(wanted(now, ("c", 2 * HOUR, [f"r/app@{other}"]))) == ["app:4"]
+    assert wanted(now, ("d", 2 * HOUR, [f"r/app@{other}"]))[f"r/app@{other}"] is None
+
+
 LABELS = {"__name__": "probe_success", "job": "service", "instance": "https://lb1/", "host": "lb1"}
 
 
@@ -215,6 +289,15 @@ LABELS = {"__name__": "probe_success", "job": "service", "instance": "https://lb
         ('probe_success{region="eu"} == 0', False),
         ('probe_success{job="service"} == 1', False),
         ("probe_success_total == 0", False),
+        ('(probe_success{job="service"} == 0) or up == 0', True),
+        ('((up == 0) or (probe_success{job="service"} < 1))', True),
+        ('probe_success{job="a or b"} == 0', False),
+        ("probe_success == 1 and on(instance) up <= 0", False),
+        ("probe_success == 0 and on() up > 1", False),
+        ("probe_success == 0 unless up == 1", False),
+        ("probe_success == bool 0", False),
+        ("probe_success <= 1", False),
+        ("probe_success == 0 * 2", False),
         ("up == 0", False),
     ],
 )
@@ -224,20 +307,21 @@ def test_which_rules_look_at_a_probe(expression: str, sees: bool) -> None:
     sick = {**rule, "name": "Sick", "health": "err"}
     record = {**rule, "name": "kept", "type": "recording"}
     world.put("prometheus", "rules", {"groups": [{"name": "g", "rules": [rule, sick, record]}]})
-    assert [one.name for one in probing.rules_on(world.estate, LABELS)] == (["ServiceDown"] if sees else [])
+    assert [one.rule.name for one in probing.rules_on(world.estate, LABELS)] == (["ServiceDown"] if sees else [])
 
 
 def test_past_figures_by_day() -> None:
     world = World(verify_calendar={"timezone": "Europe/Zurich"})
     midnight = "2026-11-24T23:30:00.000Z"
     points = [["2026-11-23T08:00:00.000Z", 1.0, "met"], ["2026-11-24T08:00:00.000Z", None, "missing"]]
-    points += [[midnight, None, "unknown"]]
+    points += [[midnight, None, "nothing"], ["2026-11-26T08:00:00.000Z", None, "unknown"]]
     world.put("ledger", "figures", {"first": midnight, "figures": {"mttr_s": {"unit": "s", "points": points}}})
     past = history.figures(world.estate)
     assert [day.isoformat() for day in sorted(past.days("mttr_s"))] == ["2026-11-23", "2026-11-25"]
     assert past.first is not None
     assert past.first.isoformat() == "2026-11-25"
     assert past.on("mttr_s", past.first) is not None
+    assert [day.isoformat() for day in past.untold("mttr_s")] == ["2026-11-26"]
     assert past.days("other") == frozenset()
 
 

@@ -25,10 +25,15 @@
 
   const state = () => new URLSearchParams(fields.filter((one) => one.value).map((one) => [one.name, one.value.trim()]));
 
+  // An address that was cut, in a mail or by hand, leads nowhere; it stops nothing.
+  const plain = (text) => {
+    try { return decodeURIComponent(text); } catch { return ""; }
+  };
+
   const split = () => {
     const hash = location.hash.slice(1);
     const cut = hash.indexOf("?");
-    return cut < 0 ? [hash, ""] : [hash.slice(0, cut), hash.slice(cut + 1)];
+    return cut < 0 ? [plain(hash), ""] : [plain(hash.slice(0, cut)), hash.slice(cut + 1)];
   };
 
   const write = (target) => {
@@ -76,9 +81,10 @@
   const read = () => {
     const [target, query] = split();
     const known = new URLSearchParams(query);
-    for (const one of fields) if (known.has(one.name)) one.value = known.get(one.name);
+    // An address with a state says all of it: what it does not name is not filtered by.
+    if (query) for (const one of fields) one.value = known.get(one.name) || "";
     apply();
-    reveal(decodeURIComponent(target));
+    reveal(target);
   };
 
   form.hidden = false;
@@ -103,7 +109,7 @@
   addEventListener("hashchange", () => {
     const [target, query] = split();
     if (query) { read(); return; }
-    reveal(decodeURIComponent(target));
+    reveal(target);
     if (state().toString()) write(target);
   });
   read();

@@ -37,19 +37,6 @@ LOG = """\
 """
 
 
-@pytest.mark.parametrize(
-    ("lsn", "number"), [("0/0", 0), ("0/3000148", 0x3000148), ("1/0", 1 << 32), ("A/ff", (10 << 32) + 255)]
-)
-def test_positions_are_numbers(lsn: str, number: int) -> None:
-    assert _cluster.lsn_number(lsn) == number
-
-
-@pytest.mark.parametrize("text", ["", "0", "0/", "x/1", "0/123456789", "0/1 ", None])
-def test_what_is_no_position_is_refused(text: str) -> None:
-    with pytest.raises(OpsError, match="is no position"):
-        _cluster.lsn_number(text)
-
-
 def test_control_facts_are_read() -> None:
     facts = _cluster.control_facts(lambda *_a, **_k: (0, CONTROL, ""), "/bin", "/data")
     assert facts == {

@@ -132,7 +132,8 @@ def test_a_standby_is_promoted_and_proved(server: Server) -> None:
     result = promotion(server).perform()
     assert (result["changed"], result["timeline_before"], result["timeline_after"]) == (True, 1, 2)
     assert result["accepting"] <= result["replay_end"] <= result["promoted"] <= result["first_write"]
-    assert (result["fork_lsn"], result["lsn"], server.asked[-1]) == ("0/300", "0/400", "CHECKPOINT")
+    assert (result["fork_timeline"], result["fork_lsn"], result["lsn"]) == (1, "0/300", "0/400")
+    assert server.asked[-1] == "CHECKPOINT"
 
 
 def test_a_primary_stays_as_it_is(server: Server) -> None:

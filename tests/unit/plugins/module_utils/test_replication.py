@@ -58,7 +58,7 @@ def test_what_is_missing(state: dict[str, Any], wish: dict[str, Any], missing: s
     ("state", "wish", "words"),
     [
         (primary(), {"replay_lsn": "0/1"}, "is no standby but a primary at 0/5000000"),
-        (standby("0/1"), {"replay_lsn": "nonsense"}, "is no position"),
+        (standby("0/1"), {"replay_lsn": "nonsense"}, "is no LSN"),
         (primary(), {"sync": True}, "Name the standby"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.ccobservatory.ops.plugins.module_utils._pgbackrest_answers import parse_verify
 from ansible_collections.ccobservatory.ops.plugins.module_utils._repository_faults import CATALOGUE, finding
-from ansible_collections.ccobservatory.ops.plugins.module_utils._repository_judge import judge_verify
+from ansible_collections.ccobservatory.ops.plugins.module_utils._repository_judge import judge_verify, only_older
 from tests.unit.plugins.module_utils._planted import (
     ARCHIVE,
     BACKUP,
@@ -112,3 +112,27 @@ def test_every_fault_of_the_catalogue_says_what_to_do() -> None:
         assert kind.severity in ("error", "warning", "note"), code
         assert kind.mend, code
         assert kind.pgbackrest, code
+
+
+@pytest.mark.parametrize(
+    ("code", "subject", "severity"),
+    [
+        ("missing_wal", "000000010000000000000003", "warning"),
+        ("missing_wal", "000000010000000000000002..000000010000000000000003", "warning"),
+        ("missing_wal", "000000010000000000000003..000000010000000000000005", "error"),
+        ("truncated_wal", "000000020000000000000004", "error"),
+        ("backup_without_wal", "OLDER", "warning"),
+        ("backup_without_wal", "NEWEST", "error"),
+        ("missing_bundle", "OLDER", "error"),
+        ("no_backup", "stanza main", "error"),
+    ],
+)
+def test_a_restore_of_the_newest_backup_meets_nothing_before_it(code: str, subject: str, severity: str) -> None:
+    newest = {"label": "NEWEST", "wal_min": "000000020000000000000004"}
+    (row,) = only_older([finding(code, subject, "x", "y")], newest)
+    assert row["severity"] == severity
+
+
+def test_without_a_backup_nothing_is_excused() -> None:
+    (row,) = only_older([finding("missing_wal", "000000010000000000000003", "x", "y")], None)
+    assert row["severity"] == "error"

@@ -35,6 +35,13 @@ def test_a_gap_before_the_newest_backup_does_not_stop_a_recovery_from_it(pgbackr
     assert codes(audit(pgbackrest, continuity_from="newest")) == set()
 
 
+def test_a_gap_is_judged_from_the_backup_that_is_named(pgbackrest: Recorded) -> None:
+    drop(f"{ARCHIVE}/0000000100000000/000000010000000000000011-")(pgbackrest)
+    labels = [row["label"] for row in pgbackrest.info[0]["backup"]]
+    assert "missing_wal" in codes(audit(pgbackrest, continuity_from=labels[0]))
+    assert codes(audit(pgbackrest, continuity_from=labels[-1])) == set()
+
+
 def test_a_missing_history_file_of_the_production_is_named(pgbackrest: Recorded) -> None:
     drop(f"{ARCHIVE}/00000002.history")(pgbackrest)
     findings = audit(pgbackrest, timeline=2)

@@ -16,6 +16,8 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils import _salvage,
 from ansible_collections.ccobservatory.ops.plugins.module_utils._postgres import Connection
 from tests.unit.verify_history import _postgresql
 
+pytestmark = pytest.mark.slow
+
 MADE = (
     "CREATE DATABASE reports", "CREATE DATABASE empty", "CREATE SCHEMA app", "CREATE SCHEMA ops",
     "CREATE TABLE ops.promotion_probe AS SELECT 1 AS token",

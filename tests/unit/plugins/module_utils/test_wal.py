@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,8 +81,15 @@ def test_an_impossible_segment_size_is_refused(size: int) -> None:
         _wal.check_segment_size(size)
 
 
-@pytest.mark.parametrize("text", ["", "0", "0/", "g/1", "0/123456789", "1 0/1"])
-def test_a_text_that_is_no_position_is_refused(text: str) -> None:
+@pytest.mark.parametrize(
+    ("lsn", "number"), [("0/0", 0), ("0/3000148", 0x3000148), ("1/0", 1 << 32), (" A/ff\n", (10 << 32) + 255)]
+)
+def test_a_position_is_a_number(lsn: str, number: int) -> None:
+    assert _wal.parse_lsn(lsn) == number
+
+
+@pytest.mark.parametrize("text", ["", "0", "0/", "g/1", "0/123456789", "1 0/1", None])
+def test_a_text_that_is_no_position_is_refused(text: Any) -> None:
     with pytest.raises(OpsError, match="no LSN"):
         _wal.parse_lsn(text)
 

@@ -68,7 +68,7 @@ def test_a_newer_timeline_proves_a_promotion_that_gave_no_result(said: str) -> N
 def test_a_promotion_without_a_result_is_judged_by_what_the_server_says() -> None:
     known = ("writable", "silent", "standby", "down")
     ways = {said: decided(journal("promote"), cluster(said))["way"] for said in known}
-    assert ways == {"writable": "hold", "silent": "silent", "standby": "rollback", "down": "rollback"}
+    assert ways == {"writable": "hold", "silent": "stop", "standby": "rollback", "down": "rollback"}
 
 
 def test_a_writer_that_the_drill_never_promoted_is_for_a_person() -> None:
@@ -120,8 +120,6 @@ def test_a_rollback_that_meets_a_promoted_server_is_for_a_person() -> None:
         (("promote",), "writable", "down", "hold", "db2"),
         (("promote",), "down", "writable", "hold", "db1"),
         (("promote",), "silent", "writable", "hold", "db1"),
-        (("promote",), "down", "standby", "refuse", ""),
-        (("promote",), "silent", "silent", "refuse", ""),
         (("promote",), "writable", "writable", "refuse", ""),
         (("promote", "failback"), "down", "writable", "hold", "db1"),
         (("promote", "failback"), "down", "down", "hold", "db1"),
@@ -134,3 +132,93 @@ def test_a_return_is_never_taken_for_a_rollback(
     newer = cluster(primary, wal=SOURCE + 2)
     found = decided(journal("failback", *results), cluster(target, wal=SOURCE + 1), newer)
     assert (found["way"], found["holder"], found["empty"]) == (way, holder, False)
+
+
+@pytest.mark.parametrize(
+    ("target", "primary", "stopped"),
+    [
+        ("down", "standby", ["db1"]),
+        ("down", "silent", ["db1"]),
+        ("silent", "down", ["db2"]),
+        ("standby", "standby", ["db2", "db1"]),
+        ("silent", "silent", ["db2", "db1"]),
+    ],
+)
+def test_where_nobody_writes_in_a_return_all_are_stopped_and_judged(
+    target: str, primary: str, stopped: list[str]
+) -> None:
+    found = decided(journal("failback", "promote"), cluster(target, wal=SOURCE + 1), cluster(primary, wal=SOURCE + 1))
+    assert (found["way"], found["stop"], found["start"]) == ("stop", stopped, False)
+    assert f"PostgreSQL on {' and '.join(stopped)} does not end: stop it" in found["why"]
+
+
+# What a switch that was killed leaves at rest: (data of db2, data of db1).
+LEFT = {"state": "shut down", "standby_signal": False}
+FOLLOWED = {"state": "shut down in recovery", "standby_signal": True}
+PROMOTED = {"state": "in production", "standby_signal": False}
+
+
+@pytest.mark.parametrize(
+    ("target", "primary", "wal", "holder"),
+    [
+        (LEFT, FOLLOWED, SOURCE + 1, "db2"),
+        ({**LEFT, "state": "in production"}, FOLLOWED, SOURCE + 1, "db2"),
+        # The first segment of the new timeline is there before the sign goes: such a server has not opened.
+        (LEFT, {**FOLLOWED, "state": "in archive recovery"}, SOURCE + 2, "db2"),
+        (LEFT, PROMOTED, SOURCE + 2, "db1"),
+    ],
+)
+def test_who_wrote_last_is_started_again(target: Any, primary: Any, wal: int, holder: str) -> None:
+    rest = {**cluster("down", wal=SOURCE + 1), **target}
+    found = decided(journal("failback", "promote"), rest, {**cluster("down", wal=wal), **primary})
+    assert (found["way"], found["holder"], found["start"], found["empty"]) == ("hold", holder, True, False)
+    assert f"{holder} w" in found["why"]
+
+
+@pytest.mark.parametrize(
+    ("target", "primary", "wal"),
+    [
+        (FOLLOWED, FOLLOWED, SOURCE + 1),
+        (LEFT, LEFT, SOURCE + 1),
+        # Promoted while the other one had not ended in order: it may lack writes.
+        ({**LEFT, "state": "in production"}, PROMOTED, SOURCE + 2),
+    ],
+)
+def test_where_the_data_do_not_tell_who_wrote_last_nobody_is_started(target: Any, primary: Any, wal: int) -> None:
+    rest = {**cluster("down", wal=SOURCE + 1), **target}
+    found = decided(journal("failback", "promote"), rest, {**cluster("down", wal=wal), **primary})
+    assert (found["way"], found["start"], found["stop"]) == ("refuse", False, [])
+    assert f"db2 is {target['state']} on timeline 5 and db1 is {primary['state']} on timeline {wal}" in found["why"]
+
+
+LOST: dict[str, Any] = {"unreachable": True, "msg": "no route to host"}
+
+
+@pytest.mark.parametrize("step", ["arrange", "fault", "restore"])
+def test_a_lost_host_that_was_never_told_to_promote_keeps_nobody_down(step: str) -> None:
+    found = decided(journal(step), LOST)
+    assert (found["way"], found["holder"], found["empty"]) == ("rollback", "db1", False)
+    assert "db2 does not answer" in found["why"]
+
+
+def test_a_lost_host_that_was_told_to_promote_is_not_guessed() -> None:
+    found = decided(journal("promote"), LOST)
+    assert (found["way"], found["holder"]) == ("refuse", "")
+    assert decided(journal("redirect", "promote"), LOST)["way"] == "hold"
+
+
+@pytest.mark.parametrize(
+    ("target", "primary"), [(LOST, cluster("down")), (cluster("down"), LOST), (LOST, cluster("standby"))]
+)
+def test_within_the_return_nobody_is_started_beside_a_lost_host(
+    target: dict[str, Any], primary: dict[str, Any]
+) -> None:
+    found = decided(journal("failback", "promote"), target, primary)
+    assert (found["way"], found["start"], found["stop"]) == ("refuse", False, [])
+
+
+def test_that_clients_were_held_is_no_promotion() -> None:
+    """The note of the switch stands in the results before anybody was promoted."""
+    state = journal("failback", "promote")
+    state["results"]["failback"] = {"held": "2026-11-23T20:00:00.000Z"}
+    assert decided(state, cluster("writable"), cluster("standby"))["holder"] == "db2"

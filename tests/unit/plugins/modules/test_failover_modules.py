@@ -7,6 +7,7 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,20 @@ def test_a_switch_that_lies_is_no_proof(run_module: RunModule) -> None:
 def test_a_status_that_fails_is_no_proof_of_off(run_module: RunModule) -> None:
     refused = run_module(fence_power, POWER, run=lambda _command: (1, "off", "no route to the controller"))
     assert "the status is unknown" in refused["msg"]
+
+
+@pytest.mark.parametrize(("hangs", "told"), [("status", "no answer in 0.3 s"), ("off", "that it did not end")])
+def test_a_power_command_that_hangs_is_ended_and_proves_nothing(
+    run_module: RunModule, monkeypatch: pytest.MonkeyPatch, hangs: str, told: str
+) -> None:
+    monkeypatch.setattr(fence_power, "LEAST_S", 0.3)
+    commands = {"status_command": ["echo", "running"], "off_command": ["true"]}
+    commands[f"{hangs}_command"] = ["sh", "-c", "sleep 30"]
+    began = time.monotonic()
+    refused = run_module(fence_power, {**POWER, **commands})
+    assert time.monotonic() - began < 10
+    assert told in refused["msg"]
+    assert refused["proof"]["proved"] is False
 
 
 def test_an_address_that_answers_fails_the_fence(run_module: RunModule) -> None:
@@ -291,11 +306,31 @@ def test_a_server_that_does_not_obey_is_no_proof(run_module: RunModule, tmp_path
     assert "is not proved revoked" in refused["msg"]
 
 
+def test_an_access_is_proved_after_its_log_was_rotated(run_module: RunModule, tmp_path: Path) -> None:
+    """A log that was emptied tells no options any more; the server tells them again, and no session is ended."""
+    server = Repository(tmp_path)
+    run_module(pgbackrest_access, server.arguments("granted"), run=server)
+    (tmp_path / "log").write_text("")
+    assert "proof" not in run_module(pgbackrest_access, server.arguments("granted"), run=server, check=True)
+    done = run_module(pgbackrest_access, server.arguments("granted"), run=server)
+    assert (done["changed"], done["proof"]["proved"], done["sessions_ended"]) == (False, True, 0)
+
+
 def test_an_access_granted_elsewhere_is_not_revoked_by_half(run_module: RunModule, tmp_path: Path) -> None:
     server = Repository(tmp_path)
     (tmp_path / "pgbackrest.conf").write_text("[global]\ntls-server-auth=db1=main\n")
     refused = run_module(pgbackrest_access, server.arguments("revoked"), run=server)
-    assert "also lets db1 use main; move the line to" in refused["msg"]
+    assert "also lets it use main; move the line to" in refused["msg"]
+
+
+def test_a_host_that_nobody_can_find_keeps_its_access(run_module: RunModule, tmp_path: Path) -> None:
+    """Its sessions could not be ended: nothing is begun, and the sentence names what can be given."""
+    server = Repository(tmp_path)
+    run_module(pgbackrest_access, server.arguments("granted"), run=server)
+    arguments = {**server.arguments("revoked"), "address": "db1.invalid"}
+    refused = run_module(pgbackrest_access, arguments, run=server)
+    assert "No address of db1 is known here" in refused["msg"]
+    assert (tmp_path / "conf.d" / "access-db1.conf").exists()
 
 
 def test_a_server_that_does_not_run_proves_nothing(run_module: RunModule, tmp_path: Path) -> None:

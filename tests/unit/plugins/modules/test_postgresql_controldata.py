@@ -80,6 +80,12 @@ def test_a_stopped_cluster_is_told_from_its_files(ask: Any) -> None:
     assert len(host.calls) == 1
 
 
+def test_what_would_start_as_a_standby_is_told(ask: Any, data: Path) -> None:
+    assert ask()[0]["standby_signal"] is False
+    (data / "standby.signal").touch()
+    assert ask()[0]["standby_signal"] is True
+
+
 def test_a_primary_tells_its_new_timeline_before_the_control_file_does(ask: Any) -> None:
     facts, host = ask(running=True, told=PRIMARY)
     assert (facts["accepting"], facts["in_recovery"], facts["current_lsn"]) == (True, False, "0/2400060")

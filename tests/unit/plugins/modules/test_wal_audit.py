@@ -43,7 +43,18 @@ def test_a_sound_repository_at_both_depths(pgbackrest: Any, arguments: dict[str,
     whole = run_module(wal_audit, arguments, run=pgbackrest)
     assert whole["findings"] == []
     assert (whole["checked"]["manifests"], whole["checked"]["certificates"]) == (7, 1)
-    assert whole["newest_wal"] == "000000020000000000000023"
+    assert (whole["newest_wal"], whole["newest_wal_lsn"]) == ("000000020000000000000023", "0/2300000")
+
+
+def test_a_timeline_that_archived_nothing_yet_is_reached_with_its_parent(
+    pgbackrest: Any, arguments: dict[str, Any], run_module: Run
+) -> None:
+    listing = pgbackrest.listing
+    pgbackrest.listing = {path: row for path, row in listing.items() if "/0000000200000000/" not in path}
+    told = run_module(wal_audit, {**arguments, "depth": "names"}, run=pgbackrest)
+    assert (told["timeline"], told["newest_wal"]) == (2, None)
+    before = max(path.rsplit("/", 1)[-1][16:24] for path in listing if "/0000000100000000/0000000100000000" in path)
+    assert told["newest_wal_lsn"] == f"0/{int(before, 16) * 2**20:X}"
 
 
 def test_findings_fail_only_when_asked(pgbackrest: Any, arguments: dict[str, Any], run_module: Run) -> None:
@@ -55,6 +66,23 @@ def test_findings_fail_only_when_asked(pgbackrest: Any, arguments: dict[str, Any
     assert failed["failed"] is True
     assert "missing_wal at 000000010000000000000011" in failed["msg"]
     assert failed["findings"] == told["findings"]
+
+
+def test_what_only_an_older_backup_would_meet_is_a_warning_from_the_newest_on(
+    pgbackrest: Any, arguments: dict[str, Any], run_module: Run
+) -> None:
+    cut = "archive/main/15-1/0000000100000000/000000010000000000000011-"
+    for path in [path for path in pgbackrest.listing if path.startswith(cut)]:
+        pgbackrest.listing[path] = {**pgbackrest.listing[path], "size": 0}
+    quick = {**arguments, "depth": "names"}
+    told = run_module(wal_audit, quick, run=pgbackrest)
+    assert [(row["code"], row["severity"]) for row in told["findings"]] == [("truncated_wal", "error")]
+    newest = run_module(wal_audit, {**quick, "continuity_from": "newest"}, run=pgbackrest)
+    assert [(row["code"], row["severity"]) for row in newest["findings"]] == [("truncated_wal", "warning")]
+    assert newest["errors"] == 0
+    labels = [row["label"] for row in pgbackrest.info[0]["backup"]]
+    errors = [run_module(wal_audit, {**quick, "continuity_from": one}, run=pgbackrest)["errors"] for one in labels]
+    assert (errors[0], errors[-1]) == (1, 0)
 
 
 def test_damage_and_certificates_are_found_at_content_only(
@@ -103,6 +131,7 @@ def test_a_wrong_key_is_named_and_nothing_else_is_tried(
         ({"repo_path": "/nowhere/at/all"}, "is not on this host"),
         ({"current_lsn": "somewhere"}, "no LSN"),
         ({"stanza": "a b"}, "no stanza name"),
+        ({"continuity_from": "20200101-000000F"}, "continuity_from is 20200101-000000F, and the repository keeps 2"),
     ],
 )
 def test_what_cannot_be_is_told_in_one_sentence(

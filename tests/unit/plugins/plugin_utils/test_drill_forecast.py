@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.plugins.plugin_utils.test_drill_record import assembled, state
+from tests.unit.plugins.plugin_utils._good_drill import assembled, state
 
 
 def test_the_forecast_lets_restore_and_replay_grow_and_says_so() -> None:

@@ -17,6 +17,8 @@ from verify.engine.declared import Declared, Environment
 from verify.engine.estate import Estate
 from verify.engine.evidence import Evidence, NoEvidence
 
+pytestmark = pytest.mark.slow
+
 SECRET = "hunter2-secret"
 HERE = {"ansible_connection": "local"}
 FEW = hosts.Options(table=tuple(fact for fact in hosts.TABLE if fact.name == "os_release"))

@@ -4,9 +4,18 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+import shlex
+from urllib.parse import quote, quote_plus
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical import canonical_json
+from verify.collect._keeper import Keeper
 from verify.collect.redact import Redactor, secret_values
+from verify.engine.evidence import Evidence
 
 STAYS = [
     b"passwordauthentication no",
@@ -50,6 +59,31 @@ def test_what_gives_itself_away_goes(data: bytes, secret: bytes) -> None:
 def test_known_values_go_wherever_they_stand_and_short_ones_stay() -> None:
     redact = Redactor(["swordfish", "swordfish-longer", "abc"])
     assert redact(b"x swordfish-longer y swordfishes abc") == b"x [redacted] y [redacted]es abc"
+
+
+# What JSON, an address or a shell spells in another way, and what they leave.
+SECRETS = st.text("ab\"\\\n\té€😀 %/&+'$", min_size=6, max_size=12).filter(lambda text: text.strip() == text)
+
+
+@given(SECRETS)
+def test_a_secret_goes_from_a_fact_however_it_is_spelled(secret: str) -> None:
+    redact, evidence = Redactor([secret]), Evidence()
+    keeper = Keeper(evidence, redact, subject="wiki", source="wiki", now=lambda: 0.0)
+    inner = {"said": secret}
+    keeper.keep("page", {**inner, "raw": json.dumps(inner), "text": canonical_json(inner).decode()}, command="get")
+    kept = evidence.get("wiki", "page")
+    assert kept is not None and kept.error is None
+    masked = json.dumps({"said": "[redacted]"})
+    assert json.loads(evidence.body(kept)) == {
+        "said": "[redacted]",
+        "raw": masked,
+        "text": masked.replace(" ", ""),
+    }
+    for spelled in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
+        assert redact(f"https://host/?x={spelled}&y=1".encode()) == b"https://host/?x=[redacted]&y=1"
+    assert redact(f"log in with {shlex.quote(secret)} now".encode()).strip(b"' ").replace(b"'", b"") == (
+        b"log in with [redacted] now"
+    )
 
 
 def test_secrets_are_found_by_the_name_of_their_variable() -> None:

@@ -21,6 +21,8 @@ from verify.collect._ssh import Dial
 from verify.engine.declared import Declared, Environment
 from verify.engine.evidence import Evidence
 
+pytestmark = pytest.mark.slow
+
 PORTS = [
     {"port": 8443, "encrypted": "tls", "hosts": ["here"]},
     {"port": 25, "encrypted": "tls", "starttls": "smtp", "hosts": "all"},

@@ -87,6 +87,64 @@ def test_a_rule_lets_in(rule: list[dict[str, Any]], told: list[str]) -> None:
     assert [one.told for one in found.openings] == told
 
 
+def verdicts(key: dict[str, Any], *pairs: tuple[Any, str]) -> dict[str, Any]:
+    return {"vmap": {"key": key, "data": {"set": [[one, {verdict: None}] for one, verdict in pairs]}}}
+
+
+DPORT = {"payload": {"protocol": "tcp", "field": "dport"}}
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        (
+            [verdicts(DPORT, (22, "accept"), (3306, "accept"), (23, "drop"))],
+            ["tcp 22, 3306 from anywhere (filter/input)"],
+        ),
+        (
+            [source("@admins"), verdicts(DPORT, ({"range": [80, 90]}, "accept"))],
+            ["tcp 80-90 from 192.0.2.0/24 (filter/input)"],
+        ),
+        ([verdicts(DPORT, (22, "drop"), ("*", "accept"))], ["any protocol all ports from anywhere (filter/input)"]),
+        (
+            [verdicts({"payload": {"protocol": "ip", "field": "saddr"}}, ("192.0.2.1", "accept"))],
+            ["any protocol all ports from 192.0.2.1/32 (filter/input)"],
+        ),
+        (
+            [verdicts({"ct": {"key": "state"}}, ("established", "accept"), ("related", "accept"), ("invalid", "drop"))],
+            [],
+        ),
+        ([verdicts({"meta": {"key": "iifname"}}, ("lo", "accept"))], []),
+        (
+            [verdicts({"meta": {"key": "iifname"}}, ("lo", "accept"), ("eth0", "accept"))],
+            ["any protocol all ports from anywhere (filter/input)"],
+        ),
+        ([{"vmap": {"key": DPORT, "data": "@doors"}}], ["tcp 8443 from anywhere (filter/input)"]),
+        ([{"vmap": {"key": DPORT, "data": "@more"}}], ["tcp 443 from anywhere (filter/extra)"]),
+        (
+            [{"xt": {"type": "match", "name": "comment"}}, port(22), ACCEPT],
+            ["tcp 22 from anywhere (filter/input)"],
+        ),
+    ],
+)
+def test_a_map_of_verdicts_lets_in(rule: list[dict[str, Any]], told: list[str]) -> None:
+    place = {"family": "inet", "table": "filter", "map": "verdict"}
+    element = {"elem": {"val": 8443, "comment": "a door"}}
+    doors = {"map": {**place, "name": "doors", "elem": [[element, ACCEPT], [23, {"drop": None}]]}}
+    more = {"map": {**place, "name": "more", "elem": [[443, {"jump": {"target": "extra"}}]]}}
+    extra = {"rule": {"family": "inet", "table": "filter", "chain": "extra", "expr": [port(443), ACCEPT]}}
+    found = packet_filter(ruleset(rule, more=(doors, more, extra)))
+    assert [one.told for one in found.openings] == told
+
+
+@pytest.mark.parametrize(
+    "statement", [{"queue": {"num": 0}}, {"xt": None}, {"xt": {"type": "target", "name": "DNAT"}}, {"tproxy": {}}]
+)
+def test_a_statement_that_nobody_knows_makes_the_filter_unreadable(statement: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="which is not known"):
+        packet_filter(ruleset([port(22), statement]))
+
+
 def test_a_jump_is_followed_once() -> None:
     extra = {"chain": {**INPUT, "name": "extra", "hook": None, "policy": None}}
     jump = {"rule": {"family": "inet", "table": "filter", "chain": "extra", "expr": [port(443), ACCEPT]}}

@@ -19,15 +19,25 @@ import websocket
 
 _FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 _QUIET = ("--disable-component-update", "--disable-sync", "--hide-scrollbars", "--remote-debugging-port=0")
+_COMPLAINTS = ("Log.entryAdded", "Runtime.exceptionThrown")
+WIDTH, HEIGHT = 1440, 900
+
+
+class NoBrowserError(Exception):
+    """There is no browser, or it does not start; the message says what to do."""
 
 
 class Browser:
-    """One browser with one page. It loads files only: the reports need no network."""
+    """One browser with one page. It loads files only: the reports need no network.
 
-    def __init__(self, *, width: int = 1440, height: int = 900) -> None:
+    Raises:
+        NoBrowserError: Chromium is not installed, or did not start within a minute.
+    """
+
+    def __init__(self, *, width: int = WIDTH, height: int = HEIGHT) -> None:
         program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
         if program is None:
-            raise SystemExit("There is no Chromium on the PATH; install the package chromium.")
+            raise NoBrowserError("There is no Chromium on the PATH: run scripts/bootstrap.sh, or install chromium.")
         self._home = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         command = [program, *_FLAGS, *_QUIET, f"--user-data-dir={self._home.name}", f"--window-size={width},{height}"]
         self._process = subprocess.Popen(
@@ -35,6 +45,7 @@ class Browser:
         )
         self._socket = websocket.create_connection(self._page(), max_size=1 << 28, timeout=120, suppress_origin=True)
         self._number = 0
+        self._scripts = True
         self.events: list[dict[str, Any]] = []
         self.call("Page.enable")
         self.call("Log.enable")
@@ -64,7 +75,7 @@ class Browser:
                 if found:
                     return str(found[0]["webSocketDebuggerUrl"])
             time.sleep(0.1)
-        raise SystemExit("Chromium did not start within a minute.")
+        raise NoBrowserError("Chromium did not start within a minute.")
 
     def call(self, method: str, **params: Any) -> Any:
         """Send a command and return its result; events that come in between are kept."""
@@ -79,23 +90,48 @@ class Browser:
             self.events.append(told)
 
     def wait(self, method: str) -> None:
-        """Wait until an event of a name has come, and forget it and what came before."""
+        """Wait until an event of a name has come since the events were last cleared."""
         while not any(event.get("method") == method for event in self.events):
             self.events.append(json.loads(self._socket.recv()))
-        self.events.clear()
+
+    @property
+    def complaints(self) -> list[str]:
+        """What the browser said against the page since it was opened: violated policies, exceptions of its script."""
+        return [json.dumps(event["params"]) for event in self.events if event.get("method") in _COMPLAINTS]
 
     def open(self, path: Path, fragment: str = "") -> float:
         """Open a file and return the seconds until it is loaded and two frames of it were drawn."""
+        self.events.clear()
         self.call("Page.navigate", url="about:blank")
         self.wait("Page.loadEventFired")
+        self.events.clear()
         began = time.monotonic()
         self.call("Page.navigate", url=f"{path.resolve().as_uri()}{fragment}")
         self.wait("Page.loadEventFired")
         self.drawn()
         return time.monotonic() - began
 
+    def look(self, *, scripts: bool = True, dark: bool = False, paper: bool = False, width: int = 0) -> None:
+        """Show pages as this reader does: without scripts, in the dark, on paper, on a screen of another width.
+
+        What is opened later has no scripts; all else holds at once. On paper the width is that of the printed area.
+        """
+        self._scripts = scripts
+        self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", media="print" if paper else "", features=[scheme])
+        self.call("Emulation.clearDeviceMetricsOverride")
+        if width:
+            self.resize(width, HEIGHT)
+
+    def resize(self, width: int, height: int) -> None:
+        """Make the window so large, in CSS pixels."""
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+
     def drawn(self) -> None:
         """Wait for two frames: the first shows the change, the second comes after it was shown."""
+        if not self._scripts:
+            return  # nothing tells of frames then, and nothing changes by itself
         self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
 
     def busy(self) -> float:
@@ -110,14 +146,25 @@ class Browser:
             raise RuntimeError(told["exceptionDetails"].get("exception", {}).get("description", expression))
         return told["result"].get("value")
 
+    def press(self, key: str, *, text: str = "", code: int = 0, shift: bool = False) -> None:
+        """Press a key and let it go, as a person does; ``code`` is its Windows key code, which some keys need."""
+        common = {"key": key, "code": key, "windowsVirtualKeyCode": code, "modifiers": 8 if shift else 0}
+        self.call("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", text=text, **common)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **common)
+
     def picture(self, path: Path) -> None:
         """Write what the window shows as PNG."""
         shot = self.call("Page.captureScreenshot", format="png")
         path.write_bytes(base64.b64decode(shot["data"]))
 
-    def print(self, path: Path) -> None:
-        """Write the page as PDF, as paper of the size that its style sheet names."""
+    def print(self) -> bytes:
+        """Return the page as PDF with its headings as outline, on paper of the size that its style sheet names."""
         sheet = self.call(
-            "Page.printToPDF", preferCSSPageSize=True, printBackground=True, transferMode="ReturnAsBase64"
+            "Page.printToPDF",
+            preferCSSPageSize=True,
+            printBackground=True,
+            generateTaggedPDF=True,
+            generateDocumentOutline=True,
+            transferMode="ReturnAsBase64",
         )
-        path.write_bytes(base64.b64decode(sheet["data"]))
+        return base64.b64decode(sheet["data"])
