@@ -27,6 +27,7 @@ PYTEST_LINE = re.compile(
 )
 # Seconds that a stage beside the others has for its end before it is killed.
 GRACE_S = 30
+BEGUN = time.monotonic()
 INTERRUPTED = 130
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -81,7 +82,9 @@ NO_CORES = (
     "OPS_PROOFS=all also tries newer releases of ansible-core, and no Python 3.12 or later was found for them: install "
     "one and name it with NEWER_PYTHON=/path/to/python3.12. Nothing was begun."
 )
-LAB = (*PYTEST, "tests/integration", "--ignore=tests/integration/test_clone.py", *TWICE)
+# A line a test, with what it took: these take minutes each.
+EACH = ("python", "-m", "pytest", "-v", "-o", "console_output_style=times")
+LAB = (*EACH, "tests/integration", "--ignore=tests/integration/test_clone.py", *TWICE)
 LINT = ("env", "ANSIBLE_COLLECTIONS_PATH=collections", "ansible-lint", "--nocolor")
 CLONE = "tests/integration/test_clone.py"
 BROWSER = Stage("browser", "the reports do what they promise in a browser", (*PYTEST, "tests/browser"), counted=True)
@@ -152,9 +155,14 @@ def stop(processes: list[subprocess.Popen[bytes]]) -> None:
             process.wait()
 
 
+def heading(stage: Stage, more: str = "") -> None:
+    """Say which stage begins, what it proves, and how long the run has gone on."""
+    print(f"\n── {elapsed(time.monotonic() - BEGUN):>5}  {stage.name}: {stage.proves}{more}", flush=True)
+
+
 def end(stage: Stage, process: subprocess.Popen[bytes]) -> Outcome:
     """Wait for a stage that was begun, show what it said, and return how it ended; only the wait counts as its time."""
-    print(f"\n── {stage.name}: {stage.proves} (begun with the first stage)", flush=True)
+    heading(stage, " (begun with the first stage)")
     started = time.monotonic()
     code = process.wait()
     text = (LOGS / f"{stage.name}.log").read_text(encoding="utf-8", errors="replace")
@@ -177,7 +185,7 @@ def outcome(stage: Stage, code: int, lines: list[str], seconds: float) -> Outcom
 
 def run(stage: Stage) -> Outcome:
     """Run one stage, show its output as it comes, keep it in a log file, and return how it ended."""
-    print(f"\n── {stage.name}: {stage.proves}", flush=True)
+    heading(stage)
     started = time.monotonic()
     lines: list[str] = []
     with (
