@@ -29,6 +29,7 @@ if command -v podman >/dev/null; then
     say "image of the labs"
     lab/lab --prefix none destroy --all # no lab has this name, so only the image is left to remove
 fi
+bash scripts/gently.sh --forget
 if [ -e "$no_cluster" ]; then
     as_root rm "$no_cluster"
 fi

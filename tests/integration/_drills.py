@@ -22,6 +22,8 @@ from _lab import INVENTORY, PREFIX, ROOT, psql
 
 ENVIRONMENT = "lab"
 DATABASES = ("db1", "db2")
+# A lost site costs each run one time-out, and a killed drill is begun some thirty times.
+SETTINGS = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_TIMEOUT": "5"}
 RUN_TIMEOUT_S = int(os.environ.get("OPS_DRILL_TIMEOUT", "900"))
 # The loop ends by itself: a command in a container outlives the one that asked for it. A line is written at once, after
 # its answer: an end between the instant and the answer would look like a host that did not answer.
@@ -64,9 +66,7 @@ def run(
     *extra: str, cwd: Path, playbook: str = "dr-drill.yml", started_in: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run a playbook to its end, from the directory ``started_in`` or ``cwd``; reports and records go below ``cwd``."""
-    environment = dict(
-        os.environ, PWD=str(started_in or cwd), ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_NOCOLOR="1"
-    )
+    environment = dict(os.environ, PWD=str(started_in or cwd)) | SETTINGS
     return subprocess.run(
         command(*extra, cwd=cwd, playbook=str(ROOT / playbook)),
         cwd=started_in or cwd,
@@ -102,7 +102,7 @@ def entries(folder: Path) -> list[dict[str, Any]]:
 
 def start(*extra: str, cwd: Path) -> subprocess.Popen[bytes]:
     """Start a drill; its output goes into a file, so that nothing of it waits for a reader."""
-    environment = dict(os.environ, PWD=str(cwd), ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"), ANSIBLE_NOCOLOR="1")
+    environment = dict(os.environ, PWD=str(cwd)) | SETTINGS
     log = (cwd / "drill.log").open("ab")
     return subprocess.Popen(
         command(*extra, cwd=cwd, playbook=str(ROOT / "dr-drill.yml")),

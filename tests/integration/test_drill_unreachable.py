@@ -1,13 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host loses its power in the middle of a drill, beside those that the scenario takes away.
-
-Without the repository too the drill goes back; that one runs with OPS_PROOFS=all.
-"""
+"""A host loses its power in the middle of a drill, beside those that the scenario takes away."""
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -20,7 +16,6 @@ from _lab import lab, sql, until
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("estate")]
 
 SCENARIO = "site_lost_repository"
-LOST = ("db2", "repo1") if os.environ.get("OPS_PROOFS") == "all" else ("db2",)
 REGRANT = re.compile(r"is mended and ansible (.*) has run\.")
 NOTED = {"db2": "db2 does not answer, was never told to promote", "repo1": "db1 may not archive"}
 
@@ -33,7 +28,8 @@ def mended() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("mended")
-@pytest.mark.parametrize("lost", LOST)
+@pytest.mark.thorough
+@pytest.mark.parametrize("lost", ["db2", "repo1"])
 def test_a_host_that_is_lost_in_mid_drill_leaves_one_writer(lost: str, tmp_path: Path) -> None:
     """Lost while the database is restored, the drill goes back to db1, and the report is written and sealed."""
     with _drills.Observer() as observer:

@@ -12,7 +12,22 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
-PROGRAMS = ("env", "bash", "sh", "dirname", "basename", "grep", "xargs", "rm", "find", "ls", "sleep", "touch")
+PROGRAMS = (
+    "env",
+    "bash",
+    "sh",
+    "dirname",
+    "basename",
+    "grep",
+    "xargs",
+    "rm",
+    "find",
+    "ls",
+    "sleep",
+    "touch",
+    "awk",
+    "id",
+)
 Run = Callable[[str], subprocess.Popen[str]]
 
 
@@ -24,6 +39,7 @@ def checkout(tmp_path: Path) -> Path:
     (root / "bin").mkdir()
     for path in SCRIPTS.glob("*.sh"):
         text = path.read_text(encoding="utf-8").replace("no_cluster=/", f"no_cluster={root}/")
+        text = text.replace("/ccobservatory-idle", "/nobodys-group")
         (root / "scripts" / path.name).write_text(text, encoding="utf-8")
     for name in PROGRAMS:
         found = shutil.which(name)

@@ -22,7 +22,7 @@ echo "$*" >> asked
 @pytest.fixture
 def bare(checkout: Path) -> Path:
     """A checkout on a machine without any package."""
-    for name in ("id", "mkdir", "mktemp", "tail", "tee"):
+    for name in ("mkdir", "mktemp", "tail", "tee"):
         found = shutil.which(name)
         assert found, f"{name} is missing on this machine"
         (checkout / "bin" / name).symlink_to(found)

@@ -44,6 +44,24 @@ sys.exit(stages.main(["quick"]))
 """
 
 
+# One stage that is begun at its place and waited for at the end, between two that are run.
+LAST = """
+import sys
+sys.path.insert(0, {scripts!r})
+import stages
+from pathlib import Path
+stages.LOGS = stages.ROOT = Path({root!r})
+stages.STAGES = (
+    stages.Stage("first", "-", ("bash", "-c", "echo first >> order")),
+    stages.Stage("rest", "-", ("bash", "-c", {rest!r}), late=True),
+    stages.Stage("then", "-", ("bash", "-c", {then!r})),
+    stages.Stage("last", "-", ("bash", "-c", "echo last >> order")),
+)
+sys.exit(stages.main(["first", "rest", "then", "last"]))
+"""
+THEN = "until [ -e begun ]; do sleep 0.05; done; sleep 0.3; [ ! -e breaks ] && echo then >> order"
+
+
 @pytest.fixture
 def stages() -> ModuleType:
     """The program, loaded."""
@@ -215,3 +233,45 @@ def test_a_stage_that_fails_ends_the_one_beside_it_even_if_that_one_does_not_wan
     assert process.returncode == 1
     assert said.endswith("0 passed, 1 failed\n")
     assert not alive(tmp_path)
+
+
+def test_a_late_stage_begins_at_its_place_and_is_waited_for_at_the_end(tmp_path: Path) -> None:
+    waits = "cat order; touch begun; until [ $(grep -c . order) = 3 ]; do sleep 0.05; done; echo rest >> order"
+    done = late(tmp_path, waits)
+    assert (tmp_path / "order").read_text(encoding="utf-8").split() == ["first", "then", "last", "rest"]
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "4 passed, 0 failed")
+    assert done.stdout.index("last: -") < done.stdout.index("rest: - (begun before)")
+    assert "not run" not in done.stdout
+
+
+def test_a_late_stage_that_has_failed_ends_the_run_with_the_stage_that_runs(tmp_path: Path) -> None:
+    done = late(tmp_path, "echo the reason; touch begun; exit 3")
+    assert (tmp_path / "order").read_text(encoding="utf-8").split() == ["first", "then"]
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "2 passed, 1 failed")
+    assert "the reason" in done.stdout
+    assert [line.split()[0] for line in done.stdout.splitlines() if line.endswith("not run")] == ["last"]
+
+
+def test_a_late_stage_ends_with_one_that_fails(tmp_path: Path) -> None:
+    (tmp_path / "breaks").touch()
+    done = late(tmp_path, "echo $$ > pid; touch begun; sleep 60 & wait")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "1 passed, 1 failed")
+    assert [line.split()[0] for line in done.stdout.splitlines() if line.endswith("not run")] == ["rest", "last"]
+    assert not alive(tmp_path)
+
+
+def late(root: Path, rest: str) -> subprocess.CompletedProcess[str]:
+    """Run three stages and a late one to their end."""
+    program = LAST.format(scripts=str(PROGRAM.parent), root=str(root), rest=rest, then=THEN)
+    asked = [sys.executable, "-c", program]
+    return subprocess.run(asked, cwd=root, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_everything_holds_each_stage_once(stages: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs beside the drills is asked for by one stage, and none of it a second time."""
+    monkeypatch.setattr(stages, "ALL", False)
+    names = [stage.name for stage in stages.choose(["full"])]
+    assert set(names) & set(stages.REST) == set()
+    assert set(names) | set(stages.REST) | {"cores"} == {stage.name for stage in stages.STAGES}
+    assert list(stages.GENTLY[-len(stages.REST) :]) == list(stages.REST)
+    assert names[-2:] == ["estate", "lab"]
