@@ -40,7 +40,7 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._report_words im
 )
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._svg import small_multiple
 
-__all__ = ["cleanup", "conditions", "evidence", "findings", "limits", "people", "seal", "trend"]
+__all__ = ["cleanup", "conditions", "evidence", "findings", "limits", "people", "review", "seal", "trend"]
 
 
 def people(record: Record) -> dict[str, Any]:
@@ -312,6 +312,16 @@ def seal(record: Record) -> dict[str, Any]:
             "the signature, and names what was touched. The other two do a part of it without any code of ours. Take "
             "the list of signers from a place you trust rather than from this pack, and compare the fingerprint."
         ),
+    )
+
+
+def review(_record: Record) -> dict[str, Any]:
+    """Where whoever reads the report says what they make of it; the record was sealed before that."""
+    return section(
+        "review",
+        "Reviewer's sign-off",
+        {"kind": "review"},
+        lead="A drill that nobody reviewed has taught nobody. Sign on paper, or sign the manifest of this pack.",
     )
 
 

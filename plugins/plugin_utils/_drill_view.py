@@ -61,6 +61,7 @@ _ORDER: tuple[Callable[[Record], dict[str, Any]], ...] = (
     account.evidence,
     account.limits,
     account.seal,
+    account.review,
 )
 
 

@@ -91,7 +91,7 @@ def _render(template: str, view: dict[str, Any], *, split: int, **more: Any) -> 
 
 @functools.cache
 def _environment() -> Environment:
-    environment = shared.page_environment(_HERE, missing=_NOT_STATED, whole="results.jsonl")
+    environment = shared.page_environment(_HERE, _SHARED, missing=_NOT_STATED, whole="results.jsonl")
     environment.filters.update(thin=thin, counted=counted)
     environment.filters["verbatim"] = _verbatim
     return environment

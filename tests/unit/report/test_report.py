@@ -23,7 +23,7 @@ CSS = "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in ("base.
 SECTIONS = (
     *("scenario", "plan", "milestones", "recovery-time", "steps", "data", "integrity", "security", "fencing"),
     *("traffic", "steady-state", "failback", "backup", "forecast", "people", "observers", "told", "findings"),
-    *("trend", "conditions", "cleanup", "evidence", "limits", "seal"),
+    *("trend", "conditions", "cleanup", "evidence", "limits", "seal", "review"),
 )
 
 
@@ -127,6 +127,7 @@ def test_every_section_is_there_once_and_linked(page: Any) -> None:
         ("where is the evidence", "evidence", "client-journal.jsonl.gz 1 204 881"),
         ("what does it not prove", "limits", "Keys stood in for people"),
         ("how do I know it was not edited", "seal", "python3 verify_pack.py --allowed-signers"),
+        ("where do I say what I make of it", "review", "accepted with conditions"),
     ],
 )
 def test_an_auditor_finds_the_answer(page: Any, question: str, anchor: str, answer: str) -> None:
