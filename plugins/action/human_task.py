@@ -47,7 +47,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 # What the record of a drill keeps of a signature.
 PERSON = (
     *("role", "name", "item", "step", "asked_at", "signed_at", "deadline_s"),
-    *("fingerprint", "stand_in", "statement"),
+    *("fingerprint", "stand_in", "statement", "comment"),
 )
 
 
@@ -72,7 +72,7 @@ class ActionModule(ActionBase):
         answer.update(statement=args["statement"], document=str(task.document), signed_file=str(task.dated))
         answer.update(signature_file=str(task.signature), deadline_s=task.deadline_s)
         if self._task.check_mode:
-            nobody = dict.fromkeys(("asked_at", "signed_at", "fingerprint"))
+            nobody = dict.fromkeys(("asked_at", "signed_at", "fingerprint", "comment"))
             return _complete({**answer, "name": args["person"], **nobody}, changed=True)
         asked = ask(task)
         # A statement that was signed before the run was killed is not asked for twice.

@@ -135,6 +135,11 @@ signed_at:
   description: When the signature was made, as it was signed with the statement, UTC, ISO 8601 with milliseconds.
   type: str
   returned: success
+comment:
+  description: What the person had to say to it, signed with the statement; null where that is nothing.
+  type: str
+  returned: success
+  sample: Go, but keep the batch jobs stopped until noon.
 deadline_s:
   description: How many seconds there were for the signature.
   type: float

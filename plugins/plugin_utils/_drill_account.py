@@ -68,7 +68,9 @@ def _person(row: Record) -> list[Any]:
         cell(row.get("item"), "key"),
         row.get("role"),
         lines(cell(row.get("name")), code(row.get("fingerprint"))),
-        row.get("statement"),
+        lines(cell(row.get("statement")), cell(f"Comment: {row['comment']}"))
+        if row.get("comment")
+        else row.get("statement"),
         cell(moment(row.get("signed_at"))),
         pill("warn", "stand-in") if row.get("stand_in") else pill("ok", "person"),
     ]

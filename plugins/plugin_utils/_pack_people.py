@@ -20,7 +20,7 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._statement impor
 
 __all__ = ["signatures"]
 
-_SAME = ("step", "role", "name", "fingerprint", "stand_in", "statement", "asked_at", "signed_at")
+_SAME = ("step", "role", "name", "fingerprint", "stand_in", "statement", "asked_at", "signed_at", "comment")
 
 
 def signatures(pack: Path, record: Mapping[str, Any], *, allowed_signers: Path) -> list[dict[str, Any]]:

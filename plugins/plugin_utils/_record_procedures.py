@@ -86,6 +86,7 @@ _PERSON = _object(
         "signed_at": maybe(INSTANT),
         "deadline_s": maybe(SECONDS),
         "fingerprint": maybe(TEXT),
+        "comment": maybe(TEXT),
         "stand_in": FLAG,
     },
     "role",

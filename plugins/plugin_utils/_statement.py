@@ -34,7 +34,9 @@ PEOPLE = "people"
 # How far the clock of the machine on which a person signs may be off the controller's, in seconds.
 CLOCK_TOLERANCE_S = 60.0
 _POLL_S = 0.2
-_INSTANT_LINE = re.compile(rb"signed_at (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)\n")
+_LINES = re.compile(rb"signed_at (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)\n(?:comment([^\n]*)\n)?")
+# What fits a cell of the report; more belongs into a record of its own.
+_LONGEST_COMMENT = 500
 
 
 class Task:
@@ -82,17 +84,20 @@ def ask(task: Task) -> bool:
 def signed(task: Task) -> dict[str, Any] | None:
     """Return who signed the document and when, as the signature itself vouches for; None while there is no signature.
 
-    Raises `OpsError` when the signature does not hold, when what was signed is another document or carries no instant,
-    and when the instant is before the statement was asked for, before ``not_before``, or still to come.
+    ``comment`` is what the person said to it, None when that is nothing.
+
+    Raises `OpsError` when the signature does not hold, when what was signed is another document, carries no instant or
+    a comment that is no text, and when the instant is before the statement was asked for, before ``not_before``, or
+    still to come.
     """
     if not (task.signature.is_file() and task.dated.is_file()):
         return None
     signer = _sshsig.verify(
         task.dated, signature=task.signature, allowed_signers=task.allowed_signers, principals=task.principals
     )
-    instant = _utc.iso_ms(_signed_instant(task))
-    told = {"name": signer.principal, "fingerprint": signer.fingerprint, "signed_at": instant}
-    return {**told, "asked_at": _read(task).get("asked_at")}
+    instant, comment = _added(task)
+    told = {"name": signer.principal, "fingerprint": signer.fingerprint, "signed_at": _utc.iso_ms(instant)}
+    return {**told, "comment": comment, "asked_at": _read(task).get("asked_at")}
 
 
 def vouched(folder: Path, step: str, *, person: str, allowed_signers: Path) -> dict[str, Any]:
@@ -119,10 +124,14 @@ def keep(task: Task, folder: Path) -> None:
 
 
 def sign_command(task: Task) -> str:
-    """Return the one line by which a person signs: it dates a copy of the document and signs that."""
+    """Return the one line by which a person signs: it dates a copy of the document and signs that.
+
+    What the shell's variable COMMENT holds is signed too.
+    """
     document, dated = shlex.quote(str(task.document)), shlex.quote(str(task.dated))
     return (
-        f"{{ cat {document}; date -u +'signed_at %Y-%m-%dT%H:%M:%SZ'; }} > {dated} && "
+        f"{{ cat {document}; date -u +'signed_at %Y-%m-%dT%H:%M:%SZ'; "
+        f'echo "comment ${{COMMENT-}}"; }} > {dated} && '
         f"ssh-keygen -Y sign -f KEY -n {_sshsig.NAMESPACE} {dated}"
     )
 
@@ -152,14 +161,17 @@ def _sign(task: Task, key: Path) -> dict[str, Any]:
     return answer
 
 
-def _signed_instant(task: Task) -> datetime.datetime:
-    """Return the instant that was signed with the document; raise `OpsError` when it cannot be that of an answer."""
+def _added(task: Task) -> tuple[datetime.datetime, str | None]:
+    """Return the instant and the comment that were signed with the document; raise `OpsError` when they cannot be."""
     whole, document = task.dated.read_bytes(), task.document.read_bytes()
     if not whole.startswith(document):
         raise OpsError(f"{task.dated} is signed, but does not begin with {task.document}; sign again.")
-    line = _INSTANT_LINE.fullmatch(whole[len(document) :])
+    line = _LINES.fullmatch(whole[len(document) :])
     if not line:
-        raise OpsError(f"{task.dated} is signed, but carries no instant behind the document; sign again.")
+        raise OpsError(
+            f"{task.dated} is signed, but carries no instant, or more than a comment, behind the document; sign again."
+        )
+    comment = _comment(task, line[2] or b"")
     at, slack = _utc.parse_iso(line[1].decode("ascii")), datetime.timedelta(seconds=CLOCK_TOLERANCE_S)
     bounds = (("asked for", _read(task).get("asked_at")), ("to be asked for, when its drill began", task.not_before))
     for what, bound in bounds:
@@ -167,7 +179,17 @@ def _signed_instant(task: Task) -> datetime.datetime:
             raise OpsError(f"{task.document} was signed at {line[1].decode('ascii')}, before it was {what} ({bound}).")
     if at > _utc.now() + slack:
         raise OpsError(f"{task.document} was signed at {line[1].decode('ascii')}, which is still to come.")
-    return at
+    return at, comment
+
+
+def _comment(task: Task, raw: bytes) -> str | None:
+    text = raw.decode("utf-8", errors="replace").strip()
+    if "\ufffd" in text or not text.isprintable() or len(text) > _LONGEST_COMMENT:
+        raise OpsError(
+            f"The comment in {task.dated} is not one line of at most {_LONGEST_COMMENT} printable characters in UTF-8; "
+            "sign again with another COMMENT."
+        )
+    return text or None
 
 
 def _wait(task: Task, until: datetime.datetime) -> dict[str, Any]:

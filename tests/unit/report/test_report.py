@@ -116,6 +116,7 @@ def test_every_section_is_there_once_and_linked(page: Any) -> None:
         ("which backup, how old", "backup", "Age when restored 6 h 15 min"),
         ("will it fit the real size", "forecast", "Verdict inside the bound"),
         ("under which assumptions", "forecast", "The replay grows with the data too: the backup is as old"),
+        ("what did they say to it", "people", "Comment: Go, but keep the batch jobs stopped until noon."),
         ("what did people sign", "people", "I have seen the scope, the plan and its effects and approve this drill."),
         ("what must be done by when", "findings", "operations 4 December 2026 20 December 2026"),
         ("does it get better", "trend", "13 February 2026 71.2 s 14.6 s 204 failed"),

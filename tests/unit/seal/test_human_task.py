@@ -94,14 +94,20 @@ def test_another_statement_never_takes_the_place_of_a_signed_one(asked: Asked, s
     assert "another statement" in told["msg"]
 
 
-def test_a_person_signs_with_the_line_that_is_shown(asked: Asked, sealing: Sealing) -> None:
+@pytest.mark.parametrize(
+    ("comment", "kept"), [(None, None), ("", None), ('go, but "slowly" & <b>wait</b> für Süd',) * 2]
+)
+def test_a_person_signs_with_the_line_that_is_shown(
+    asked: Asked, sealing: Sealing, comment: str | None, kept: str | None
+) -> None:
     asked.known["signatures_dir"] = str(asked.folder / "odd dir.v1")
 
     def person() -> None:
         while not asked.lines:
             time.sleep(0.02)
         line = asked.lines[0].partition(" to sign: ")[2].replace("KEY", shlex.quote(str(sealing.key)))
-        subprocess.run(["sh", "-c", line], check=True, capture_output=True)
+        given = {} if comment is None else {"COMMENT": comment}
+        subprocess.run(["sh", "-c", line], check=True, capture_output=True, env=os.environ | given)
 
     thread = threading.Thread(target=person)
     thread.start()
@@ -109,6 +115,7 @@ def test_a_person_signs_with_the_line_that_is_shown(asked: Asked, sealing: Seali
     thread.join()
     assert told["name"] == "seal@example"
     assert told["stand_in"] is False
+    assert told["person_record"]["comment"] == told["comment"] == kept
     assert abs(_utc.seconds_between(told["signed_at"], _utc.iso_ms(_utc.now()))) < 20
 
 
@@ -124,7 +131,8 @@ def test_the_time_of_a_file_changes_nothing(asked: Asked, sealing: Sealing) -> N
 def resigned(told: dict[str, Any], sealing: Sealing, last_line: str) -> None:
     """Sign the statement of ``told`` again, with another last line."""
     dated = Path(told["signed_file"])
-    dated.write_text(Path(told["document"]).read_text(encoding="utf-8") + last_line, encoding="utf-8")
+    text = Path(told["document"]).read_text(encoding="utf-8") + last_line
+    dated.write_text(text, encoding="utf-8", errors="surrogateescape")
     _sshsig.sign(dated, key=sealing.key)
 
 
@@ -139,6 +147,24 @@ def resigned(told: dict[str, Any], sealing: Sealing, last_line: str) -> None:
 )
 def test_an_instant_that_cannot_be_is_refused(asked: Asked, sealing: Sealing, last_line: str, reason: str) -> None:
     resigned(asked(key=str(sealing.key)), sealing, last_line)
+    told = asked()
+    assert told["failed"] is True
+    assert reason in told["msg"]
+
+
+@pytest.mark.parametrize(
+    ("added", "reason"),
+    [
+        ("comment " + "x" * 501, "at most 500 printable characters"),
+        ("comment a\u202eb", "at most 500 printable characters"),
+        ("comment \udcff", "at most 500 printable characters"),
+        ("comment one\nmore", "more than a comment"),
+        ("more", "more than a comment"),
+    ],
+)
+def test_a_comment_that_is_no_line_of_text_is_refused(asked: Asked, sealing: Sealing, added: str, reason: str) -> None:
+    first = asked(key=str(sealing.key))
+    resigned(first, sealing, f"signed_at {first['signed_at']}\n{added}\n")
     told = asked()
     assert told["failed"] is True
     assert reason in told["msg"]
