@@ -126,6 +126,7 @@ def test_a_seal_that_does_not_hold_is_a_fact(tmp_path: Path, sealing: Sealing, h
         ("signer", "only commander@example may sign it"),
         ("time", "differs from the record in signed_at"),
         ("stand_in", "differs from the record in stand_in"),
+        ("comment", "differs from the record in comment"),
         ("drill", "differs from the record in drill_id"),
         ("step", "names no step"),
     ],
@@ -148,6 +149,7 @@ def test_each_signature_of_a_pack_is_checked(tmp_path: Path, sealing: Sealing, h
         "signer": {"name": "commander@example"},
         "time": {"signed_at": "2026-11-20T09:02:35.500Z"},
         "stand_in": {"stand_in": False},
+        "comment": {"comment": "Go."},
         "step": {"step": "../approve"},
     }
     drill(tmp_path / "drills", name, sealing, people=[{**row, **changed.get(harm, {})}])
