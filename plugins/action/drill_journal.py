@@ -42,6 +42,7 @@ from ansible_collections.ccobservatory.ops.plugins.plugin_utils._controller impo
     DRILL_FACT,
     drill_fact,
     failure,
+    insist_on_room,
     run_owner,
 )
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._drill_commands import command_lines
@@ -134,12 +135,14 @@ class _Clerk:
         return {"changed": False, "unfinished": folder.name if folder else "", **told}
 
     def do_plan(self) -> dict[str, Any]:
-        """Return the plan with the times of earlier drills; nothing is opened or written."""
+        """Return the plan with the times of earlier drills; nothing is written. A new drill needs room for its own."""
         args = self.args
         base = drills_dir(args["reports_dir"], args["environment"])
         plan = _checked_plan(args["plan"], expected_seconds(base, scenario=args["scenario"]))
         expected = sum(item["expected_s"] or 0 for item in plan)
         left = unfinished(base, scenario=args["scenario"], others=bool(args["overtakes"]))
+        if left is None:
+            insist_on_room(base)
         told = {"lines": plan_lines(plan), "expected_s": round(expected, 1), "unfinished": left.name if left else ""}
         return {"changed": False, "plan": plan, **told}
 

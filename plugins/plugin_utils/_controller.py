@@ -12,6 +12,7 @@ import getpass
 import json
 import multiprocessing
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,14 @@ from typing import Any
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._journal_store import Owner
 
-__all__ = ["DRILL_FACT", "collection_version", "drill_fact", "failure", "operator", "outcome", "run_owner"]
+__all__ = [
+    *("DRILL_FACT", "LEAST_ROOM_BYTES", "collection_version", "drill_fact", "failure", "insist_on_room"),
+    *("operator", "outcome", "run_owner"),
+]
 
 DRILL_FACT = "ccobservatory_drill"
+# The journal, the evidence and the report of a drill take a few megabytes; salvaged rows may take more.
+LEAST_ROOM_BYTES = 64 * 2**20
 
 
 def run_owner() -> Owner:
@@ -36,6 +42,18 @@ def drill_fact(task_vars: Mapping[str, Any] | None) -> dict[str, Any]:
     if not found and task_vars and "localhost" in (task_vars.get("hostvars") or {}):
         found = (task_vars["hostvars"]["localhost"].get("ansible_facts") or {}).get(DRILL_FACT)
     return dict(found) if found else {}
+
+
+def insist_on_room(folder: Path) -> None:
+    """Raise `OpsError` where the file system that a folder lies on, or will lie on, is nearly full."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    if free < LEAST_ROOM_BYTES:
+        raise OpsError(
+            f"{there} on the controller has {free // 2**20} MB left. A drill keeps its journal and its evidence there, "
+            f"and neither goes on nor goes back without them: free {LEAST_ROOM_BYTES // 2**20} MB, or name another "
+            "place for the reports. Nothing was touched."
+        )
 
 
 def operator() -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.ccobservatory.ops.plugins.action import drill_journal
+from ansible_collections.ccobservatory.ops.plugins.plugin_utils._controller import LEAST_ROOM_BYTES
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAN = [{"id": "fence", "title": "Fence", "deadline_s": 60}, {"id": "restore", "title": "Restore", "expected_s": 4}]
@@ -296,3 +298,21 @@ def test_a_play_that_is_killed_is_taken_up_by_the_next_one(tmp_path: Path) -> No
     assert [entry["event"] for entry in entries].count("interrupt") == 1
     assert next(entry for entry in entries if entry["event"] == "interrupt")["torn"]["bytes"] == 11
     assert entries[-1]["event"] == "close"
+
+
+def test_a_drill_does_not_begin_where_its_journal_has_no_room(
+    tmp_path: Path, drill: Drill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is touched; one that has begun goes on as long as it can."""
+    room = {"free": LEAST_ROOM_BYTES}
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=room["free"] if path.exists() else 0))
+    assert "failed" not in drill("plan", check=True)
+    room["free"] -= 1
+    told = drill("plan", check=True)
+    assert told["failed"] is True
+    assert "on the controller has 63 MB left" in told["msg"]
+    assert "free 64 MB" in told["msg"] and "Nothing was touched." in told["msg"]
+    assert drill.files == []
+    drill("open")
+    drill.facts.clear()
+    assert "failed" not in drill("plan")
