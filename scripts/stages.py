@@ -106,7 +106,6 @@ STAGES = (
     *(() if UBUNTU else (BROWSER,)),
     Stage("lint", "playbooks and roles pass the production profile", LINT, early=True),
     Stage("changelog", "the change fragments are valid", ("antsibull-changelog", "lint")),
-    Stage("rest", f"{', '.join(REST[:-1])} and {REST[-1]}, beside what follows", GENTLY, counted=True, late=True),
     Stage("slow", "the rules that take longer to prove", (*UNIT, "-m", "slow"), counted=True),
     Stage("clone", "a plain clone runs, builds and installs", (*PYTEST, CLONE), counted=True),
     Stage("real", "the sources agree with a real Prometheus, Alertmanager and sshd", (*PYTEST, *REAL), counted=True),
@@ -114,6 +113,7 @@ STAGES = (
     Stage("cores", "newer releases of ansible-core take the collection, and warn of nothing", CORES),
     Stage("molecule", "each role's verify holds, and sees a planted fault", MOLECULE, counted=True, early=True),
     Stage("estate", "the lab stands, provisioned by the roles", ("bash", "scripts/estate.sh")),
+    Stage("rest", f"{', '.join(REST[:-1])} and {REST[-1]}, beside what follows", GENTLY, counted=True, late=True),
     Stage("lab", "backups, faults and drills on real hosts", LAB, counted=True),
 )
 QUICK = ("ruff", "mypy", "yamllint", "unit", "breakers", "guards", "lint", "changelog")

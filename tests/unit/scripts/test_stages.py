@@ -274,4 +274,4 @@ def test_everything_holds_each_stage_once(stages: ModuleType, monkeypatch: pytes
     assert set(names) & set(stages.REST) == set()
     assert set(names) | set(stages.REST) | {"cores"} == {stage.name for stage in stages.STAGES}
     assert list(stages.GENTLY[-len(stages.REST) :]) == list(stages.REST)
-    assert names[-2:] == ["estate", "lab"]
+    assert names[-3:] == ["estate", "rest", "lab"]
