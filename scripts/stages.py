@@ -93,7 +93,7 @@ REAL = (f"{INTEGRATION}/test_real_prometheus.py", f"{INTEGRATION}/test_real_sshd
 LAB = (*EACH, INTEGRATION, *(f"--ignore={path}" for path in (CLONE, *REAL)), *TWICE)
 LINT = ("env", "ANSIBLE_COLLECTIONS_PATH=collections", "ansible-lint", "--nocolor")
 # What neither needs the lab nor has to be known before it: it runs on what the drills leave of the processors.
-REST = ("slow", "clone", "real", "sanity")
+REST = ("lint", "slow", "clone", "real", "sanity")
 GENTLY = ("bash", "scripts/gently.sh", "python", "scripts/stages.py", *REST)
 BROWSER = Stage("browser", "the reports do what they promise in a browser", (*PYTEST, "tests/browser"), counted=True)
 STAGES = (
