@@ -230,6 +230,7 @@ def test_a_credential_that_is_not_proved_revoked_promotes_nobody(doubted: None, 
     assert "it goes on at step fence" in said
 
 
+@pytest.mark.thorough
 def test_an_address_that_still_answers_promotes_nobody(doubted: None, tmp_path: Path) -> None:
     """The power is said to be off and the credential is gone; a pooler still gets through to the old primary."""
     said = refused(tmp_path)
