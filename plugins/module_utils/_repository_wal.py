@@ -76,13 +76,18 @@ def _was_followed(repository: Repository, child: int, fork: _wal.Fork, segment_s
 
 
 def judge_timelines(repository: Repository, *, timeline: int, segment_size: int) -> list[dict[str, str]]:
-    """Find history files that are missing, timelines production never followed, and WAL of a primary left behind."""
+    """Find history files that are missing, timelines production never followed, and WAL of a primary left behind.
+
+    No recovery asks for the history of a timeline that was left before the oldest backup: pgBackRest's expiry takes it
+    away with the segments.
+    """
     archive, forks = repository.archive, repository.forks()
     way = {fork.timeline for fork in forks.get(timeline, [])} | {timeline}
+    oldest = min((row["timeline"] for row in repository.info["backups"] if row.get("timeline")), default=1)
     found = [
         finding("missing_history", f"{number:08X}.history", "not in the archive", "its history file")
         for number in sorted(way)
-        if number > 1 and number not in archive.histories
+        if number >= max(oldest, 2) and number not in archive.histories
     ]
     found.extend(
         finding("bit_flip", f"{number:08X}.history", "the history file cannot be read", "a readable history file")

@@ -131,7 +131,7 @@ def test_the_page_claims_no_seal(tmp_path: Path) -> None:
     header.write_text(header.read_text(encoding="utf-8").replace("{", '{"signed": false,', 1), encoding="utf-8")
     write_all(folder)
     page = (folder / "audit.html").read_text(encoding="utf-8")
-    assert "one file of a sealed folder" not in page and "ssh-keygen" not in page
+    assert "one file of a sealed folder" not in page and "ssh-keygen -Y verify" not in page
     assert "not sealed: no signing key" in page[: page.index('id="changes"')]
 
 

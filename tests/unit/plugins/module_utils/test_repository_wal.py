@@ -48,6 +48,20 @@ def test_a_missing_history_file_of_the_production_is_named(pgbackrest: Recorded)
     assert {row["subject"] for row in findings if row["code"] == "missing_history"} == {"00000002.history"}
 
 
+@pytest.mark.parametrize(("oldest", "missing"), [(1, {"00000002.history"}), (2, {"00000002.history"}), (3, set())])
+def test_expiry_takes_the_history_of_a_timeline_with_its_last_backup(
+    pgbackrest: Recorded, oldest: int, missing: set[str]
+) -> None:
+    """pgBackRest removes the history files of all timelines before the one that its oldest backup began on."""
+    add_history(3, "1\t0/1800000\tx\n2\t0/2400000\tx\n", later=30)(pgbackrest)
+    drop(f"{ARCHIVE}/00000002.history")(pgbackrest)
+    for row in pgbackrest.info[0]["backup"]:
+        for end in ("start", "stop"):
+            row["archive"][end] = f"{oldest:08X}" + row["archive"][end][8:]
+    findings = audit(pgbackrest, timeline=3)
+    assert {row["subject"] for row in findings if row["code"] == "missing_history"} == missing
+
+
 def test_a_timeline_that_production_followed_is_none_to_worry_about(pgbackrest: Recorded) -> None:
     add_history(3, "1\t0/1800000\tx\n2\t0/2400000\tx\n", later=30)(pgbackrest)
     add_segment("000000030000000000000024", later=40)(pgbackrest)
