@@ -101,7 +101,7 @@ def _lost_but_salvaged(record: dict[str, Any], folder: Path) -> list[dict[str, A
 
 def test_a_fence_that_is_not_proved_promotes_nobody(tmp_path: Path) -> None:
     """The switch of the power says yes and does nothing: two of three proofs are none, and the old primary goes on."""
-    dead_switch = ("-e", json.dumps({"fence_power_off": ["true"]}))
+    dead_switch = ("-e", json.dumps({"fence_power_off": ["true"], "dr_power_timeout": 15}))
     with _drills.Observer() as observer:
         done = _drills.run(*_drills.live("site_partition"), *dead_switch, cwd=tmp_path)
     assert done.returncode != 0
