@@ -84,6 +84,16 @@ def test_the_developer_knows_which_scenarios_are_left_out() -> None:
     assert set(left_out) == set(scenarios) & set(re.findall(r"`(\w+)`", page))
 
 
+def test_each_program_that_measures_a_figure_starts_as_the_page_says() -> None:
+    page = (ROOT / "docs" / "figures.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\.venv/bin/python (tests/bench/\w+\.py)", page, re.MULTILINE))
+    assert named == {str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "bench").glob("*_figures.py")}
+    for name in sorted(named):
+        done = subprocess.run([sys.executable, name, "--help"], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "usage:" in done.stdout
+
+
 def test_the_tables_of_the_roles_are_up_to_date() -> None:
     command = [sys.executable, str(ROOT / "scripts" / "role_readmes.py"), "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
