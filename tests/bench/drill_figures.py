@@ -24,8 +24,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "integration"), str(ROOT / "collections")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "collections"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 import _drills
 
 GAP_LIMITS_S = {"site_lost_repository": 20.0, "site_lost_standby_async": 8.0}
