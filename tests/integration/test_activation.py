@@ -221,6 +221,7 @@ def refused(tmp_path: Path) -> str:
     return " ".join(done.stdout.split())
 
 
+@pytest.mark.thorough
 def test_a_credential_that_is_not_proved_revoked_promotes_nobody(doubted: None, tmp_path: Path) -> None:
     """A second file lets the old primary into the archive: it could still push what the new one must not find."""
     on("repo1", "sh", "-c", f"cat > {SECOND_ACCESS}", data="[global]\ntls-server-auth=db1=main\n")

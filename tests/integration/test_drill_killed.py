@@ -156,6 +156,7 @@ def test_taken_back_within_the_switch_back_who_wrote_last_writes_again(tmp_path:
     assert _drills.writable() == ["db1"]
 
 
+@pytest.mark.thorough
 def test_taken_back_before_the_promotion(tmp_path: Path) -> None:
     """Taken back before the promotion, from another directory, the old primary writes again and nothing is lost."""
     elsewhere = tmp_path / "elsewhere"

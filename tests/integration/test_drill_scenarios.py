@@ -118,6 +118,7 @@ def test_a_fence_that_is_not_proved_promotes_nobody(tmp_path: Path) -> None:
     assert _drills.writable() == ["db1"]
 
 
+@pytest.mark.thorough
 def test_a_gap_is_refused(tmp_path: Path) -> None:
     """Where a segment is missing nothing is promoted, the old primary comes back, and nothing is lost."""
     record, _folder, observer, output = _drill("wal_gap", tmp_path)
