@@ -25,9 +25,10 @@ place() {
     [ -n "$own" ] && echo "$own"
 }
 
-group=$(place 2>/dev/null)/ccobservatory-idle
+# Empty where there is no such place, or nobody may make a group in it.
+group=$(place 2>/dev/null) && group+=/ccobservatory-idle || group=
 settle() {
-    root mkdir -p "$group" &&
+    [ -n "$group" ] && root mkdir -p "$group" &&
         echo 1 | root tee "$group/cpu.idle" && echo $$ | root tee "$group/cgroup.procs"
 }
 

@@ -56,9 +56,10 @@ def inventory_in(cwd: Path) -> Path:
 def ad_hoc(host: str, *words: str, cwd: Path) -> None:
     """Run a single module on a host, as an operator would with ``ansible``; it has to succeed."""
     program = str(Path(sys.executable).parent / "ansible")
-    settings = dict(os.environ, ANSIBLE_CONFIG=str(ROOT / "ansible.cfg"))
     asked = (program, host, "-i", str(inventory_in(cwd)), *words)
-    done = subprocess.run(asked, cwd=ROOT, env=settings, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        asked, cwd=ROOT, env=os.environ | SETTINGS, capture_output=True, text=True, check=False, timeout=120
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 

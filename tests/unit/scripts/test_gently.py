@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -25,6 +26,25 @@ def test_what_runs_gently_is_the_command_and_it_is_nice() -> None:
 def test_without_a_command_it_says_what_it_wants() -> None:
     done = gently()
     assert (done.returncode, done.stderr) == (2, "gently: name the command to run\n")
+
+
+def test_where_no_group_can_be_made_the_command_runs_all_the_same(tmp_path: Path) -> None:
+    """Neither version of control groups is found, as on a kernel without them; nothing is made anywhere instead."""
+    for name, code in (("awk", 0), ("grep", 1)):
+        (tmp_path / name).write_text(f"#!/bin/sh\nexit {code}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    asked = ["bash", str(PROGRAM), "nice"]
+    done = subprocess.run(
+        asked, capture_output=True, text=True, check=False, timeout=60, env=os.environ | {"PATH": path}
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "19\n", "")
+    assert not Path("/ccobservatory-idle").exists()
+    asked[-1] = "--forget"
+    done = subprocess.run(
+        asked, capture_output=True, text=True, check=False, timeout=60, env=os.environ | {"PATH": path}
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_in_a_group_that_can_be_made_it_is_idle() -> None:
