@@ -98,6 +98,17 @@ def check_disk(*paths: Path) -> None:
             raise LabRefused(f"Only {free / 1000**3:.1f} GB are free at {existing}; make room, the lab needs 6 GB.")
 
 
+def foreign(prefix: str, root: str) -> str:
+    """Return why a lab of another checkout is left alone, and how to be rid of it when that checkout is gone."""
+    if Path(root).exists():
+        return f"The lab '{prefix}' belongs to the checkout {root}; use another --prefix."
+    hosts = f"$(podman ps --all --quiet --filter label={LABEL}={prefix})"
+    return (
+        f"The lab '{prefix}' belongs to the checkout {root}, which is gone; use another --prefix, or remove its hosts "
+        f"with: podman rm --force {hosts}"
+    )
+
+
 class Podman:
     """Runs podman with the settings this machine needs.
 
@@ -163,9 +174,7 @@ class Podman:
         for entry in json.loads(output or "[]"):
             root = entry["Labels"].get(f"{LABEL}.root", "")
             if root != str(self.estate.root):
-                raise LabRefused(
-                    f"The lab '{self.estate.prefix}' belongs to the checkout {root}; use another --prefix."
-                )
+                raise LabRefused(foreign(self.estate.prefix, root))
             found[entry["Labels"][f"{LABEL}.host"]] = entry
         return found
 

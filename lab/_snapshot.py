@@ -12,14 +12,19 @@ import datetime
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 from . import _network, _records
-from ._console import Console, LabRefused
+from ._console import Console, LabError, LabRefused
 from ._estate import IMAGE, LABEL, Estate
 from ._lifecycle import ALL_HOSTS, create_host, remove_hosts, start_hosts, stop_hosts
 from ._podman import Podman, in_parallel
+
+# Directories that a service renames in its work: PostgreSQL a replication slot that is dropped, Prometheus a block that
+# it deletes.
+RENAMED = ("var/lib/postgresql/*/*/pg_replslot/*", "var/lib/prometheus/metrics2/*")
 
 
 def image_name(estate: Estate, host: str, name: str) -> str:
@@ -139,3 +144,25 @@ def _recreate(podman: Podman, estate: Estate, host: str, name: str) -> None:
     podman.try_run("volume", "rm", "--force", estate.volume(host))
     create_host(podman, estate, host, image_name(estate, host, name))
     podman.run("volume", "import", estate.volume(host), str(folder(estate, name) / f"{host}.tar"))
+    _own_directories(podman, estate.container(host))
+
+
+def _own_directories(podman: Podman, container: str) -> None:
+    """Copy the directories of RENAMED from the image into the container itself, before it starts.
+
+    overlayfs refuses to rename a directory that lies in a lower layer (EXDEV), unless redirect_dir is on; see
+    https://docs.kernel.org/filesystems/overlayfs.html#renaming-directories. Programs take that for a broken disk.
+
+    Raises: LabError with what cp said.
+    """
+    root = Path(podman.run("mount", container).strip())
+    try:
+        for path in [path for pattern in RENAMED for path in root.glob(pattern) if path.is_dir()]:
+            copy = path.with_name(f"{path.name}.copy")
+            done = subprocess.run(["cp", "--archive", path, copy], capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                raise LabError(f"{path} of {container} could not be copied: {done.stderr.strip()}")
+            shutil.rmtree(path)
+            copy.rename(path)
+    finally:
+        podman.run("unmount", container)

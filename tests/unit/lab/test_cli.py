@@ -148,7 +148,9 @@ def test_the_lab_of_another_checkout_is_left_alone(estate: Estate, monkeypatch: 
         return list(podman.states())
 
     assert listed(str(estate.root)) == ["db1"]
-    with pytest.raises(LabRefused, match="belongs to the checkout /elsewhere"):
+    with pytest.raises(LabRefused, match=r"belongs to the checkout /; use another --prefix\.$"):
+        listed("/")
+    with pytest.raises(LabRefused, match="/elsewhere, which is gone; .* podman rm --force .*label=ccobservatory.lab=unit"):
         listed("/elsewhere")
 
 
