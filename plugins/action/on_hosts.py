@@ -22,11 +22,17 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical impor
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.plugin_utils._controller import failure
 
+_ALSO: dict[str, dict[str, Any]] = {
+    "host": {"type": "str", "required": True},
+    "module": {"type": "str", "required": True},
+    "arguments": {"type": "dict", "default": {}},
+}
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "hosts": {"type": "list", "elements": "str", "required": True},
     "optional": {"type": "list", "elements": "str", "default": []},
     "module": {"type": "str", "required": True},
     "arguments": {"type": "dict", "default": {}},
+    "also": {"type": "list", "elements": "dict", "default": [], "options": _ALSO},
     "timeout": {"type": "float", "default": 120.0},
 }
 # How long the optional hosts may take beyond the others, in seconds.
@@ -44,23 +50,26 @@ class ActionModule(ActionBase):
     _supports_async = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return ``results``, one a host in the order of ``hosts``, then ``optional``, each with ``item``, its name."""
+        """Return ``results``, one a host in the order of ``hosts``, then ``optional``, each with ``item``, its name;
+        and the like for ``also``."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _unused, args = self.validate_argument_spec(argument_spec=ARGUMENTS)
         wanted = list(dict.fromkeys(plain(args["hosts"])))
-        hosts = list(dict.fromkeys([*wanted, *plain(args["optional"])]))
+        optional = [host for host in dict.fromkeys(plain(args["optional"])) if host not in wanted]
+        also = plain(args["also"])
         known = (task_vars or {})["hostvars"]
-        unknown = [host for host in hosts if host not in known]
+        unknown = [host for host in [*wanted, *optional, *(one["host"] for one in also)] if host not in known]
         if unknown:
             return {**result, **failure(OpsError(f"The inventory has no host {', '.join(unknown)}."))}
-        children = [_Child(host, self._prepared(host, known[host], args)) for host in hosts]
-        deadline = time.monotonic() + args["timeout"]
-        results = [{**child.result(deadline), "item": child.host} for child in children[: len(wanted)]]
-        deadline = min(deadline, time.monotonic() + _GRACE_S)
-        results += [{**child.result(deadline), "item": child.host} for child in children[len(wanted) :]]
-        result.update(results=results, changed=any(row.get("changed") for row in results))
-        needed = results[: len(wanted)]
-        failed = [f"{row['item']}: {row.get('msg', 'no reason given')}" for row in needed if _failed(row)]
+        calls = [(host, args) for host in wanted] + [(one["host"], one) for one in also]
+        calls += [(host, args) for host in optional]
+        children = [_Child(host, self._prepared(host, known[host], call)) for host, call in calls]
+        needed = len(wanted) + len(also)
+        rows = _ended(children[:needed], time.monotonic() + args["timeout"])
+        results = rows[: len(wanted)] + _ended(children[needed:], time.monotonic() + _GRACE_S)
+        result.update(results=results, also=rows[len(wanted) :])
+        result["changed"] = any(row.get("changed") for row in results + result["also"])
+        failed = [f"{row['item']}: {row.get('msg', 'no reason given')}" for row in rows if _failed(row)]
         if failed:
             result.update(failed=True, msg="; ".join(failed))
         return result
@@ -126,6 +135,11 @@ class _Child:
         except ValueError:
             return {"failed": True, "msg": "the module did not end in time, or ended without a result"}
         return found
+
+
+def _ended(children: list[_Child], deadline: float) -> list[dict[str, Any]]:
+    """Return what each process found, with the name of its host."""
+    return [{**child.result(deadline), "item": child.host} for child in children]
 
 
 def _carried_out(work: Any) -> bytes:

@@ -49,6 +49,26 @@ options:
     description: Arguments of the module, the same for each host.
     type: dict
     default: {}
+  also:
+    description:
+      - What runs at the same instant elsewhere, or with another module. It is waited for, and fails the task, as what
+        runs on O(hosts).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      host:
+        description: Name of a host in the inventory.
+        type: str
+        required: true
+      module:
+        description: Full name of the module.
+        type: str
+        required: true
+      arguments:
+        description: Arguments of the module.
+        type: dict
+        default: {}
   timeout:
     description: Seconds after which a host that has not ended counts as failed.
     type: float
@@ -67,6 +87,11 @@ EXAMPLES = r"""
 RETURN = r"""
 results:
   description: The result of the module for each host, in the order of O(hosts), with C(item), the name of the host.
+  returned: success
+  type: list
+  elements: dict
+also:
+  description: The result of each module of O(also), in their order, with C(item), the name of the host.
   returned: success
   type: list
   elements: dict

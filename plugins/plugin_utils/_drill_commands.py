@@ -19,7 +19,7 @@ __all__ = ["CONTROLLER", "command_lines"]
 
 CONTROLLER = "localhost"
 _COMMAND = "ansible.builtin.command"
-_KEYS = {"host", "module", "args", "append", "when"}
+_KEYS = {"host", "module", "args", "append", "when", "check"}
 # A value that ansible's key=value form carries as it is.
 _BARE = re.compile(r"[A-Za-z0-9_./:@%+,-]+")
 
@@ -29,8 +29,9 @@ def command_lines(described: Iterable[Mapping[str, Any]]) -> list[str]:
 
     Args:
         described: each with ``module``, and where needed ``host`` (a name or a list of names; without one, the
-            controller), ``args`` (the principal arguments, never a secret), ``when``, and ``append``: lists of words,
-            each of which makes a command of its own behind ``args.argv``.
+            controller), ``args`` (the principal arguments, never a secret), ``when``, ``check`` (the module runs in
+            check mode and changes nothing), and ``append``: lists of words, each of which makes a command of its own
+            behind ``args.argv``.
 
     Raises:
         OpsError: a command has no module, or a key that is not known.
@@ -58,7 +59,7 @@ def _line(one: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
         program = shlex.join(str(word) for word in arguments["argv"])
         return program if hosts == CONTROLLER else shlex.join(["ansible", hosts, "-m", module, "-a", program])
     told = ["-a", _told(arguments)] if arguments else []
-    return shlex.join(["ansible", hosts, "-m", module, *told])
+    return shlex.join(["ansible", hosts, "-m", module, *told, *(["--check"] if one.get("check") else [])])
 
 
 def _told(arguments: Mapping[str, Any]) -> str:

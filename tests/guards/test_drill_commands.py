@@ -19,18 +19,19 @@ JOURNAL = OWN + "drill_journal"
 # What only leads to other tasks, keeps values or judges them does no work of a step.
 KEYWORDS = {
     *("name", "when", "vars", "register", "delegate_to", "loop", "loop_control", "until", "retries", "delay"),
-    *("changed_when", "failed_when", "no_log", "block", "rescue", "always"),
+    *("changed_when", "failed_when", "no_log", "block", "rescue", "always", "check_mode"),
 }
 SECRETS = re.compile(r"pass|secret|token|_key$|^key$|headers|url|_command$|username", re.IGNORECASE)
 VARIABLE = re.compile(r"^\{\{ (\w+) \}\}$")
 
 
 class Work(NamedTuple):
-    """One task: its module, the host it works on, and its arguments, as the file writes them."""
+    """One task: its module, the host it works on, its arguments, as the file writes them, and if it only checks."""
 
     module: str
     host: Any
     args: Any
+    check: bool
 
 
 def load(path: Path) -> Any:
@@ -65,7 +66,11 @@ def work_of(
                     yield from work_of(load(TASKS / args), here, inside | {args})
                 continue
             host = written(task.get("delegate_to", "localhost"), here)
-            yield Work(module, written(task.get("loop"), here) if host == "{{ item }}" else host, args)
+            place = written(task.get("loop"), here) if host == "{{ item }}" else host
+            yield Work(module, place, args, task.get("check_mode") is True)
+            beside = args.get("also", []) if module == OWN + "on_hosts" else []
+            for one in beside if isinstance(beside, list) else []:
+                yield Work(one["module"], one["host"], one["arguments"], check=False)
 
 
 COMMANDS: dict[str, list[dict[str, Any]]] = load(VARS / "commands.yml")["__dr_commands"]
@@ -74,7 +79,8 @@ ROWS = [(step, row) for step, rows in COMMANDS.items() for row in rows]
 
 
 def everything(step: str) -> list[Work]:
-    return [*work_of(load(TASKS / "step.yml"), {}), *work_of(load(TASKS / "steps" / f"{step}.yml"), {})]
+    ways = (f"{way}.yml" for way in ("step_takes", "step_holds", f"steps/{step}"))
+    return [work for way in ways for work in work_of(load(TASKS / way), {})]
 
 
 def test_every_step_has_commands() -> None:
@@ -105,6 +111,7 @@ def test_a_step_hides_none_of_our_modules(step: str) -> None:
 def test_a_command_is_what_a_task_of_its_step_runs(step: str, row: dict[str, Any]) -> None:
     host = row.get("host", "localhost")
     alike = [work for work in everything(step) if work.module == row["module"] and work.host == host]
+    alike = [work for work in alike if work.check == row.get("check", False)]
     assert alike, f"no task of the step runs {row['module']} on {host}"
     assert any(same(row.get("args", {}), work.args) for work in alike), [work.args for work in alike]
 

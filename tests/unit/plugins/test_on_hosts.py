@@ -91,6 +91,19 @@ def test_a_host_that_may_be_lost_is_not_waited_for(tmp_path: Path, needed: bool)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("argv", "failed"), [(["true"], False), (["false"], True)])
+def test_another_module_runs_beside_it_and_is_waited_for(tmp_path: Path, argv: list[str], failed: bool) -> None:
+    task = on_hosts("ansible.builtin.file", ("one",), path=str(tmp_path / "made"), state="touch")
+    beside = {"host": "two", "module": "ansible.builtin.command", "arguments": {"argv": argv}}
+    task["ccobservatory.ops.on_hosts"] |= {"also": [beside, {**beside, "arguments": {"argv": ["true"]}}]}
+    _code, result, said = played(tmp_path, task)
+    assert [row["item"] for row in result["results"]] == ["one"], said
+    assert [(row["item"], bool(row.get("failed"))) for row in result["also"]] == [("two", failed), ("two", False)]
+    assert (result.get("failed", False), result.get("msg", "").startswith("two: ")) == (failed, failed)
+    assert (tmp_path / "made").exists()
+
+
+@pytest.mark.slow
 def test_an_unknown_host_is_refused_before_anything_runs(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     task = on_hosts("ansible.builtin.command", ("one", "nobody"), argv=["touch", str(mark)])

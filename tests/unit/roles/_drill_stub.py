@@ -117,7 +117,7 @@ def _lease(world: dict[str, Any], argv: list[str]) -> dict[str, Any]:
 def _power(world: dict[str, Any], host: str, args: dict[str, Any]) -> dict[str, Any]:
     if args["state"] == "off" and world["proved"]:
         world["db1"].update(DOWN)
-    return _proof("power", world["proved"])
+    return {**_proof("power", world["proved"]), "diff": {"before": "on" if world["proved"] else "unknown"}}
 
 
 def _proof(name: str, proved: bool = True) -> dict[str, Any]:
@@ -130,7 +130,8 @@ def _on_hosts(world: dict[str, Any], host: str, args: dict[str, Any]) -> dict[st
         asked["proof"]["method"] = "connect"
         silent = {"unreachable": True, "msg": "no route to host"}
         said = {name: silent if name in world["silent"] else asked for name in args["hosts"]}
-        return {"results": [{"item": name, **said[name]} for name in args["hosts"]]}
+        also = [{"item": one["host"], **_proof("repository")} for one in args.get("also", [])]
+        return {"results": [{"item": name, **said[name]} for name in args["hosts"]], "also": also}
     if args["module"] == "ansible.builtin.command":
         ran = {"rc": 3} if world["stopped"] else {"rc": 0}
         return {"results": [{"item": name, **({} if name in world["silent"] else ran)} for name in args["hosts"]]}

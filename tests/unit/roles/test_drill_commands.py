@@ -129,5 +129,6 @@ def test_an_activation_without_a_backup_is_not_stopped_by_its_record(tmp_path: P
         tmp_path, "site_lost_standby_sync", "survey,listen,decide,fence,restore,promote,redirect,first_write"
     )
     assert len(told["restore"]) == 1
+    assert "action=enter" in told["restore"][0]
     assert "wait_for=standby" in told["promote"][0]
     assert told["listen"][0].endswith("site_lost_standby_sync-a'")

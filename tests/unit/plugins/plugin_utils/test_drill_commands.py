@@ -26,6 +26,7 @@ FAULT: dict[str, Any] = {"module": "ansible.builtin.command", "args": {"argv": [
     [
         (RESTORE, ["ansible db2 -m ccobservatory.ops.pgbackrest_restore -a 'stanza=main delta=true'"]),
         ({**RESTORE, "when": False}, []),
+        ({"module": "x.y.z", "check": True}, ["ansible localhost -m x.y.z --check"]),
         ({"host": ["db1", "db2"], "module": "ansible.builtin.ping"}, ["ansible db1,db2 -m ansible.builtin.ping"]),
         (FAULT, ["lab/lab fault"]),
         ({**FAULT, "append": [["disk-full", "db1"], ("site kill", "a")]},
