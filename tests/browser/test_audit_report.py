@@ -22,6 +22,8 @@ from tests.browser._reading import (
     type_key,
     type_text,
 )
+from verify.engine.judge import finding_id
+from verify.engine.words import Status
 from verify.report.data import ReportData
 
 KINDS = ("task", "item", "subject")
@@ -95,6 +97,14 @@ def test_the_link_of_an_open_result_shows_it(browser: Browser, page: Path, runs:
         browser.drawn()
         hidden += [] if in_view(browser, finding) else [finding]
     assert hidden == []
+
+
+def test_the_link_of_a_pass_shows_it(browser: Browser, page: Path, runs: dict[str, ReportData]) -> None:
+    control = next(one for one in runs["bad"].controls if 0 < sum(r.status is Status.PASS for r in one.rows) <= 100)
+    row = next(row for row in control.rows if row.status is Status.PASS)
+    passed = finding_id(control.control, row.kind, row.subject)
+    browser.open(page, f"#{passed}")
+    assert in_view(browser, passed)
 
 
 @pytest.mark.parametrize("name", ["bad", "killed"])

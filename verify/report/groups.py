@@ -14,7 +14,7 @@ from verify.engine.evidence import Fact
 from verify.engine.judge import Row, finding_id
 from verify.engine.words import GREEN, Status
 from verify.report.data import ControlRows, ReportData
-from verify.report.names import SUBJECT, anchor, claim, numbers, ranges, value_text
+from verify.report.names import SUBJECT, anchor, claim, natural, numbers, ranges, value_text
 from verify.report.text import WORDS, age, counted, excerpt, time_of, value
 
 __all__ = ["CSS", "control_view", "facts_of", "open_groups"]
@@ -33,6 +33,8 @@ _OUTPUTS = 2
 _CLAIMS = 3
 _DIGESTS = 3
 _COMMANDS = 4
+# Up to so many subjects that passed are named one by one, each with a lasting place to link to; more are ranges.
+_NAMED = 100
 
 
 def control_view(data: ReportData, control: ControlRows, ages: Mapping[str, float]) -> dict[str, Any]:
@@ -47,7 +49,7 @@ def control_view(data: ReportData, control: ControlRows, ages: Mapping[str, floa
         "bounds": control.bounds,
         "population": ", ".join(subjects.values()),
         "groups": open_groups(data, control, ages),
-        "passes": _passes(data, by_status.get(Status.PASS, [])),
+        "passes": _passes(data, control.control, by_status.get(Status.PASS, [])),
         "not_applicable": _proofs(by_status.get(Status.NOT_APPLICABLE, [])),
     }
 
@@ -150,11 +152,12 @@ def _outputs(data: ReportData, rows: Sequence[Row]) -> list[dict[str, str]]:
 # What passed, and what does not apply
 
 
-def _passes(data: ReportData, rows: list[Row]) -> dict[str, Any] | None:
+def _passes(data: ReportData, control: str, rows: list[Row]) -> dict[str, Any] | None:
     if not rows:
         return None
     names = ranges(row.subject for row in rows)
     return {
+        "named": _named(control, rows) if len(rows) <= _NAMED else [],
         "count": counted(len(rows), rows[0].kind),
         "names": names,
         "checked": sum(row.checked for row in rows),
@@ -162,6 +165,18 @@ def _passes(data: ReportData, rows: list[Row]) -> dict[str, Any] | None:
         "evidence": _evidence(data, rows),
         "classes": ", ".join(dict.fromkeys(str(row.klass) for row in rows if row.klass)),
     }
+
+
+def _named(control: str, rows: list[Row]) -> list[dict[str, str]]:
+    """Return the subjects in natural order, each with the lasting name of its result."""
+    return [
+        {
+            "id": finding_id(control, row.kind, row.subject),
+            "subject": row.subject,
+            "anchor": anchor(row.kind, row.subject),
+        }
+        for row in sorted(rows, key=lambda row: natural(row.subject))
+    ]
 
 
 def _claims(rows: list[Row]) -> dict[str, Any]:

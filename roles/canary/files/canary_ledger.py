@@ -30,6 +30,8 @@ from urllib.parse import urlsplit
 
 FIRST = "0" * 64
 CONNECT_TIMEOUT_S = 1.0
+# How long an endpoint that nobody reaches is passed over: whoever knocks there meanwhile sees the others' return late.
+REST_S = 5.0
 # An answer may take as long as a pooler holds a client; a peer that is gone is told by TCP, in about three seconds.
 READ_TIMEOUT_S = 45.0
 GONE_AFTER_MS = 2000
@@ -158,6 +160,7 @@ class Connection:
         parts = urlsplit(endpoint)
         host, port = parts.hostname or "", parts.port
         self.endpoint = endpoint
+        self.rests_until = 0.0
         self._http: http.client.HTTPConnection
         if parts.scheme == "https":
             self._http = http.client.HTTPSConnection(host, port, timeout=CONNECT_TIMEOUT_S, context=context)
@@ -168,7 +171,11 @@ class Connection:
         """Connect when there is no connection. Returns whether a new one was made; raises OSError."""
         if self._is_open():
             return False
-        self._http.connect()
+        try:
+            self._http.connect()
+        except OSError:
+            self.rests_until = time.monotonic() + REST_S
+            raise
         self._http.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._http.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_AFTER_MS)
         self._http.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -191,72 +198,66 @@ class Connection:
         return self._http.sock is not None
 
 
+@dataclass(kw_only=True)
 class Worker:
     """Writes one chain, at a steady pace, to the endpoint that works."""
 
-    def __init__(
-        self,
-        *,
-        chain: Chain,
-        endpoints: Sequence[Connection],
-        journal: Journal,
-        interval_s: float,
-        first_after_s: float,
-        stop: threading.Event,
-    ) -> None:
-        self._chain = chain
-        self._endpoints = endpoints
-        self._at = 0
-        self._journal = journal
-        self._interval_s = interval_s
-        self._first_after_s = first_after_s
-        self._stop = stop
+    chain: Chain
+    endpoints: Sequence[Connection]
+    journal: Journal
+    interval_s: float
+    first_after_s: float
+    stop: threading.Event
+    at: int = 0
 
     def run(self) -> None:
         """Write until told to stop. An outage is not caught up with: the pace starts anew after it."""
-        due = time.monotonic() + self._first_after_s
-        while not self._stop.is_set():
+        due = time.monotonic() + self.first_after_s
+        while not self.stop.is_set():
             now = time.monotonic()
-            if due > now and self._stop.wait(due - now):
+            if due > now and self.stop.wait(due - now):
                 break
             self._settle()
-            due = max(due + self._interval_s, time.monotonic() - self._interval_s)
-        self._endpoints[self._at].close()
+            due = max(due + self.interval_s, time.monotonic() - self.interval_s)
+        self.endpoints[self.at].close()
 
     def _settle(self) -> None:
         """Repeat the entry until it is acknowledged or its key turns out to hold another hash."""
         failures = 0
-        while not self._stop.is_set():
+        while not self.stop.is_set():
             answer = self._attempt()
             if answer.outcome == "acknowledged":
-                self._journal.write("A", self._chain, answer.detail)
-                self._chain.advance()
+                self.journal.write("A", self.chain, answer.detail)
+                self.chain.advance()
                 return
-            self._journal.write("E", self._chain, f"{self._endpoints[self._at].endpoint} {answer.detail}")
+            self.journal.write("E", self.chain, f"{self.endpoints[self.at].endpoint} {answer.detail}")
             if answer.outcome == "conflict":
-                self._chain.advance()
+                self.chain.advance()
                 return
             failures += 1
             self._move_on(failures)
 
     def _attempt(self) -> Answer:
-        connection = self._endpoints[self._at]
+        connection = self.endpoints[self.at]
         try:
             if connection.ensure():
-                self._journal.write("C", self._chain, connection.endpoint)
-            self._journal.write("S", self._chain, connection.endpoint)
-            status, body = connection.post(self._chain.entry())
+                self.journal.write("C", self.chain, connection.endpoint)
+            self.journal.write("S", self.chain, connection.endpoint)
+            status, body = connection.post(self.chain.entry())
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             return Answer("failed", f"{type(error).__name__}: {error}")
-        return judge(status, body, self._chain.hash)
+        return judge(status, body, self.chain.hash)
 
     def _move_on(self, failures: int) -> None:
-        """Turn to the next endpoint at once; after a full round without success take a short breath."""
-        self._at = (self._at + 1) % len(self._endpoints)
-        rounds, rest = divmod(failures, len(self._endpoints))
+        """Turn to the next endpoint at once, past those that rest; after a full round without success take a short
+        breath."""
+        now, count = time.monotonic(), len(self.endpoints)
+        order = [(self.at + step) % count for step in range(1, count + 1)]
+        self.at = min(order, key=lambda at: max(0.0, self.endpoints[at].rests_until - now))
+        rounds, rest = divmod(failures, count)
         if rest == 0:
-            self._stop.wait(min(ROUND_PAUSE_S * rounds, LONGEST_ROUND_PAUSE_S))
+            self.stop.wait(min(ROUND_PAUSE_S * rounds, LONGEST_ROUND_PAUSE_S))
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:

@@ -6,14 +6,15 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingTCPServer
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -93,7 +94,7 @@ def services() -> Iterator[list[Service]]:
         service.server_close()
 
 
-def play(canary: ModuleType, services: list[Service], journal: Path, workers: int = 1) -> list[dict[str, Any]]:
+def play(canary: ModuleType, services: Sequence[Any], journal: Path, workers: int = 1) -> list[dict[str, Any]]:
     """Run the client until the ledger is full enough; return the journal."""
     urls = ",".join(service.url for service in services)
     options = canary.arguments(
@@ -154,6 +155,22 @@ def test_the_next_endpoint_is_tried_at_once(canary: ModuleType, services: list[S
     answer = next(line for line in lines if line["e"] == "A")
     assert answer["n"] == error["n"]
     assert (answer["t"] - error["t"]) / 1e9 < 0.5
+
+
+@pytest.mark.parametrize("rests", [True, False])
+def test_a_dead_endpoint_does_not_hide_when_the_other_returns(
+    canary: ModuleType, services: list[Service], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rests: bool
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        dead = SimpleNamespace(url=f"http://127.0.0.1:{unused.getsockname()[1]}", enough=services[1].enough)
+    if not rests:
+        monkeypatch.setattr(canary, "REST_S", 0.0)
+    services[1].script += ["refuse"] * 6
+    lines = play(canary, [dead, services[1]], tmp_path / "r.jsonl")
+    knocks = [line for line in lines if line["e"] == "E" and line["x"].startswith(dead.url)]
+    assert len(knocks) == (1 if rests else 7)
+    assert acknowledged(lines)
 
 
 def test_a_key_that_holds_another_hash_is_reported_and_left_behind(
