@@ -100,7 +100,12 @@ SAME = {
     "change": _shared("a deployment belongs to a change on record", *("change", "DELIVER-04 MONITORING-05")),
     "figures": _shared("each figure of each day is kept", *("figures", "EOD-01 MONITORING-04")),
     "logs": _shared("what a host logs arrives centrally", *("central_logs", "MONITORING-03 SECURITY-05.shipped")),
-    "verifier": _shared("the account that verifies may do nothing but that", *("sudoers", "ACCESS-01 SECURITY-01")),
+    "verifier": _shared(
+        "the account that verifies may do nothing but that", *("sudoers", "ACCESS-01 ACCESS-01.standing SECURITY-01")
+    ),
+    "everything": _shared(
+        "whoever may do everything by sudo is declared", *("groups verify_sudo", "ACCESS-01.standing SECURITY-01")
+    ),
     "ports": _shared(
         "each port that listens is declared, with its program", *("sockets", "INFRA-07 SECURITY-02.plain")
     ),
@@ -151,7 +156,8 @@ SOURCES = {
     "visit": _shared(
         "the visit of the host is the only witness",
         "connection",
-        "ACCESS-01 ACCESS-01.windows MONITORING-03 MORNING-02 SECURITY-01 SECURITY-01.accounts SECURITY-05",
+        "ACCESS-01 ACCESS-01.standing ACCESS-01.windows MONITORING-03 MORNING-02 SECURITY-01 SECURITY-01.accounts "
+        "SECURITY-05",
     ),
     "backups": _shared(
         "the repository is the only witness of its backups",

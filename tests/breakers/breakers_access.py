@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from _world import DAY, HOUR, MINUTE, NOW, World, breaker
@@ -81,6 +82,37 @@ def root_logged_in(world: World) -> None:
         f"{NOW - HOUR:.6f} db1 sshd[88]: Accepted publickey for root from 192.0.2.1 port 50000 ssh2: ED25519 SHA256:x\n"
     )
     world.set("db1", "access_uses", line + world.body("db1", "access_uses"))
+
+
+@breaker("ACCESS-01.standing", "somebody may do everything at any time, which nobody said")
+def root_at_any_time(world: World) -> None:
+    world.variables["verify_sudo"][0]["standing"] = False
+
+
+@breaker("ACCESS-01.standing", "a rule that lets somebody do everything ends within the hour, and no window is open")
+def root_without_a_window(world: World) -> None:
+    _limited(world, NOW + HOUR)
+
+
+@breaker("ACCESS-01.standing", "a rule that lets somebody do everything ends in a month")
+def root_for_a_month(world: World) -> None:
+    _limited(world, NOW + 30 * DAY)
+
+
+def _limited(world: World, until: float) -> None:
+    """Let everything be allowed on app1 until an instant, and stand as it did elsewhere."""
+    (row,) = world.variables["verify_sudo"]
+    row["hosts"] = [host for host in world.hosts if host != "app1"]
+    world.variables["verify_sudo"] = [row, {**row, "hosts": "app1", "standing": False}]
+    end = {"notafter": datetime.fromtimestamp(until, UTC).strftime("%Y%m%d%H%M%SZ")}
+
+    def limit(body: Any) -> None:
+        for spec in body["User_Specs"]:
+            if spec["User_List"] == [{"username": "ops"}]:
+                for part in spec["Cmnd_Specs"]:
+                    part["Options"] = [*part.get("Options", []), end]
+
+    world.change("app1", "sudoers", limit)
 
 
 @breaker("ACCESS-02", "somebody who is not declared administers the pipelines")

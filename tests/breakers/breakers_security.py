@@ -28,7 +28,8 @@ def one_more_command(world: World) -> None:
     grant(world, "app1", {"username": "ops"}, "/usr/bin/less")
     world.variables["verify_sudo"][0]["hosts"] = "lb1"
     rows = [
-        {"who": "ops", "hosts": one, "everything": True, "why": "Ansible"} for one in ("db1", "db2", "repo1", "mon1")
+        {"who": "ops", "hosts": one, "everything": True, "standing": True, "why": "Ansible"}
+        for one in ("db1", "db2", "repo1", "mon1")
     ]
     world.variables["verify_sudo"] += rows
     world.variables["verify_sudo"] += [{"who": "ops", "hosts": "app1", "commands": ["/usr/bin/tail"], "why": "logs"}]
@@ -45,7 +46,7 @@ def one_more_command(world: World) -> None:
     world.change("app1", "sudoers", narrow)
 
 
-@breaker("SECURITY-01", "a group may run everything, and somebody is in it")
+@breaker("SECURITY-01", "a group may run everything, and somebody is in it", also="ACCESS-01.standing")
 def group_of_administrators(world: World) -> None:
     text = re.sub(r"(?m)^sudo:x:(\d+):$", r"sudo:x:\1:postgres", world.body("db1", "groups"))
     assert text != world.body("db1", "groups")
@@ -102,12 +103,12 @@ def unused(world: World) -> None:
     world.variables["verify_sudo"].append(row)
 
 
-@breaker("SECURITY-01", "the rules of sudo could not be read", also="ACCESS-01")
+@breaker("SECURITY-01", "the rules of sudo could not be read", also="ACCESS-01 ACCESS-01.standing")
 def sudo_unread(world: World) -> None:
     world.lose("app1", "sudoers", "cvtsudoers: a password is required")
 
 
-@breaker("SECURITY-01", "the environment declares no rules of sudo")
+@breaker("SECURITY-01", "the environment declares no rules of sudo", also="ACCESS-01.standing")
 def nothing_declared(world: World) -> None:
     del world.variables["verify_sudo"]
 

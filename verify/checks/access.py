@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from verify.engine.control import Said, control, expect, not_applicable, unknown
-from verify.facts.grants import beyond_questions, verifier
+from verify.facts.grants import beyond_questions, beyond_windows, verifier
 from verify.facts.host_uses import born, uses
 from verify.facts.plans import times_open
 from verify.facts.records import everything
@@ -87,6 +87,28 @@ def root_works_inside_windows_only(host: Any, estate: Any, bounds: Any) -> Itera
     if known.since > max(since, born(host) + _FIRST_LINES_S):
         reach = span(estate.now - known.since)
         yield unknown(f"What was done on {host.name} is known for {reach} of the last day only.", observed=known.since)
+
+
+@control("ACCESS-01", "standing")
+def root_is_granted_inside_windows_only(host: Any, estate: Any, bounds: Any) -> Iterator[Said]:
+    """Read the rules of sudo that let an account do everything: each has an end (``NOTAFTER``) within ``window_max_s``,
+    and a maintenance window or an approved change is open while it is in force; or a line of ``verify_sudo`` says that
+    it stands (``standing``), for all to see. Rules that name their commands are SECURITY-01's.
+
+    An environment that is declared as not protected may be written to at any time.
+    """
+    count = len(host.sudo_rules)
+    if estate.declared("ops_protected", True) is False:
+        yield not_applicable(f"{estate.name} is not protected, so it may be written to at any time", observed=count)
+        return
+    yield expect(count, f"the rules of sudo on {host.name} are known", observed=count)
+    found = list(beyond_windows(estate, host, bounds.window_max_s))
+    yield expect(
+        len(found) <= bounds.write_max_count,
+        f"nobody may do everything on {host.name} outside of an open window, unless it is declared as standing",
+        observed=found[:20],
+        expected=bounds.write_max_count,
+    )
 
 
 @control("ACCESS-02")

@@ -71,7 +71,16 @@ _SSHD = _lines(
     hosts=_HOSTS,
     why=_WHY,
 )
-_SUDO = _lines("who why", who=_TEXT, hosts=_HOSTS, runas=_TEXT, commands=_NAMES, everything=_FLAG, why=_WHY)
+_SUDO = _lines(
+    "who why",
+    who=_TEXT,
+    hosts=_HOSTS,
+    runas=_TEXT,
+    commands=_NAMES,
+    everything=_FLAG,
+    standing=_FLAG,
+    why=_WHY,
+)
 _ROLES = _lines("name why", name=_TEXT, hosts=_HOSTS, superuser=_FLAG, why=_WHY)
 _SYSTEMS = _lines(
     "name kind",

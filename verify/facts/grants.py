@@ -22,9 +22,12 @@ from verify.engine.estate import Estate
 from verify.facts.declarations import lines, meant
 from verify.facts.host_access import AuthorizedKey, SudoRule, authorized_keys, searched
 from verify.facts.host_uses import Uses, account_of, grants, idle_s, members
+from verify.facts.plans import times_open
+from verify.facts.verdicts import span
 
 __all__ = [
     "beyond_questions",
+    "beyond_windows",
     "keys_differ",
     "missing_accounts",
     "missing_grants",
@@ -65,6 +68,33 @@ def beyond_questions(host: Any) -> list[str]:
         for command in rule.commands
         if not {(user, _plain(command)) for user in rule.runas} <= own
     ]
+
+
+def beyond_windows(estate: Estate, host: Any, longest_s: float) -> Iterator[str]:
+    """Yield whom sudo lets do everything on a host at a time that is no window: ``alice: ALL as root, without an end``.
+
+    Whom a line of ``verify_sudo`` calls ``standing`` may; everybody else's rule needs an end (NOTAFTER, sudoers(5))
+    within *longest_s* seconds, and a window that is open while it is in force.
+    """
+    now = estate.now
+    standing = {
+        name
+        for row in lines(estate, "verify_sudo", host.name)
+        if row.get("standing")
+        for name in members(host, row["who"])
+    }
+    inside = any(begin <= now <= end for begin, end in times_open(estate, host.name, longest_s))
+    for name, rules in grants(host).items():
+        if name in {"root", verifier(host), *standing}:
+            continue
+        for rule in rules:
+            told = f"{name}: {', '.join(rule.commands)} as {', '.join(rule.runas)}"
+            if not rule.everything or (rule.until is not None and rule.until <= now):
+                continue
+            if rule.until is None or rule.until - now > longest_s:
+                yield f"{told}, {'without an end' if rule.until is None else 'for ' + span(rule.until - now)}"
+            elif (rule.since is None or rule.since <= now) and not inside:
+                yield f"{told}, and no window is open"
 
 
 def _declared(command: str, rule: SudoRule, rows: list[Any]) -> bool:

@@ -74,12 +74,15 @@ class AuthorizedKey:
 
 @dataclass(frozen=True, slots=True)
 class SudoRule:
-    """One rule of sudo. Names are written as in the file: ``%group``, ``ALL``, a name."""
+    """One rule of sudo. Names are written as in the file: ``%group``, ``ALL``, a name. ``since`` and ``until`` are its
+    NOTBEFORE and NOTAFTER, in seconds since the epoch; None where it has none."""
 
     who: tuple[str, ...]
     runas: tuple[str, ...]
     commands: tuple[str, ...]
     nopasswd: bool
+    since: float | None = None
+    until: float | None = None
 
     @property
     def everything(self) -> bool:
@@ -212,9 +215,18 @@ def sudo_rules(text: str) -> list[SudoRule]:
                     or ("root",),
                     tuple(_names(part["Commands"], commands)),
                     options.get("authenticate") is False,
+                    _instant(options.get("notbefore")),
+                    _instant(options.get("notafter")),
                 )
             )
     return found
+
+
+def _instant(text: str | None) -> float | None:
+    """Read an instant as cvtsudoers prints it, always in UTC: ``20261231225959Z``."""
+    if text is None:
+        return None
+    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC).timestamp()
 
 
 def _names(entries: Iterable[Mapping[str, Any]], aliases: Mapping[str, Any]) -> Iterable[str]:

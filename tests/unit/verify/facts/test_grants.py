@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from verify.engine.declared import Environment
 from verify.engine.estate import Estate
 from verify.engine.evidence import Evidence
-from verify.facts.grants import missing_accounts, missing_grants
+from verify.facts import grants
+from verify.facts.grants import beyond_windows, missing_accounts, missing_grants
 from verify.facts.host_access import Account, SudoRule
 
 ACCOUNTS = {
@@ -29,7 +31,12 @@ def host(*rules: SudoRule) -> Any:
         return {"admins": 50}
 
     return SimpleNamespace(
-        name="db1", accounts=ACCOUNTS, groups={"admins": ("ann", "bob")}, sudo_rules=rules, read=read
+        name="db1",
+        accounts=ACCOUNTS,
+        groups={"admins": ("ann", "bob")},
+        sudo_rules=rules,
+        read=read,
+        connection=SimpleNamespace(user="verify"),
     )
 
 
@@ -65,3 +72,30 @@ def test_where_people_enter_by_certificates_a_declared_account_has_to_be_there()
     way = {"keyword": "trustedusercakeys", "value": "/etc/ssh/ca.pub"}
     known = estate(verify_accounts=[{"name": name} for name in ("ann", "bob", "carl")], verify_sshd=[way])
     assert missing_accounts(known, host(), {"ann": "key"}) == ["carl"]
+
+
+ALL = SudoRule(("ann",), ("ALL",), ("ALL",), nopasswd=True)
+
+
+@pytest.mark.parametrize(
+    ("rows", "rules", "inside", "said"),
+    [
+        ([], [ALL], True, ["ann: ALL as ALL, without an end"]),
+        ([{"who": "ann", "everything": True}], [ALL], True, ["ann: ALL as ALL, without an end"]),
+        ([{"who": "ann", "everything": True, "standing": True}], [ALL], False, []),
+        ([{"who": "%admins", "everything": True, "standing": True}], [ALL], False, []),
+        ([{"who": "bob", "everything": True, "standing": True}], [ALL], True, ["ann: ALL as ALL, without an end"]),
+        ([], [replace(ALL, until=60.0)], True, []),
+        ([], [replace(ALL, until=60.0)], False, ["ann: ALL as ALL, and no window is open"]),
+        ([], [replace(ALL, since=30.0, until=60.0)], False, []),
+        ([], [replace(ALL, until=-1.0)], False, []),
+        ([], [replace(ALL, until=101.0)], True, ["ann: ALL as ALL, for 101 s"]),
+        ([], [replace(ALL, who=("root",)), replace(ALL, who=("verify",)), rule("ann", "/bin/a")], False, []),
+        ([], [replace(ALL, who=("%admins",))], False, [f"{one}: ALL as ALL, without an end" for one in ("ann", "bob")]),
+    ],
+)
+def test_whoever_may_do_everything_has_a_window_or_stands(
+    monkeypatch: pytest.MonkeyPatch, rows: list[dict[str, Any]], rules: list[SudoRule], inside: bool, said: list[str]
+) -> None:
+    monkeypatch.setattr(grants, "times_open", lambda *_unused: [(-10.0, 10.0)] if inside else [(10.0, 20.0)])
+    assert list(beyond_windows(estate(verify_sudo=rows), host(*rules), 100.0)) == said

@@ -225,6 +225,19 @@ def test_sudo_rules() -> None:
         False,
     )
     assert rule.wildcards == ("/bin/cat *",)
+    assert (rule.since, rule.until) == (None, None)
+
+
+def test_a_rule_of_sudo_may_have_a_beginning_and_an_end() -> None:
+    """As cvtsudoers 1.9.13 prints ``NOTBEFORE=20260101000000Z NOTAFTER=20261231235959+0100``."""
+    options = '[{"notbefore": "20260101000000Z"}, {"notafter": "20261231225959Z"}, {"authenticate": false}]'
+    limited = (
+        '{"User_Specs": [{"User_List": [{"username": "a"}], "Cmnd_Specs": [{"Options": '
+        + options
+        + ', "Commands": [{"command": "ALL"}]}]}]}'
+    )
+    (rule,) = host_access.sudo_rules(limited)
+    assert (rule.since, rule.until) == (1767225600.0, 1798757999.0)
 
 
 def test_settings_of_sshd() -> None:
