@@ -1,12 +1,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run leaves out unless OPS_PROOFS=all asks for everything; docs/developer.md lists it."""
+"""How every test runs, and what a run leaves out unless OPS_PROOFS=all asks for it; docs/developer.md lists that."""
 
 from __future__ import annotations
 
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no failure: properties are judged by what they find, not by how long an example took.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

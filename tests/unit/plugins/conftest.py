@@ -16,17 +16,12 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
 
 DATA = Path(__file__).parent / "module_utils" / "data"
 ME = pwd.getpwuid(os.getuid()).pw_name
-
-# A busy machine is no failure: properties are judged by what they find, not by how long an example took.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 
 class RecordedPgbackrest:
