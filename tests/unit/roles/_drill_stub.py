@@ -125,6 +125,8 @@ def _proof(name: str, proved: bool = True) -> dict[str, Any]:
 
 
 def _on_hosts(world: dict[str, Any], host: str, args: dict[str, Any]) -> dict[str, Any]:
+    if args["module"] == "ansible.builtin.ping":
+        return _knock(world, args["hosts"])
     if args["module"].endswith(".fence_address"):
         asked = _proof("address")
         asked["proof"]["method"] = "connect"
@@ -157,8 +159,14 @@ def _audit(world: dict[str, Any], host: str, args: dict[str, Any]) -> dict[str, 
     return {"findings": world["audit"], "checked": {}, "seconds": 0.1, **judged}
 
 
-def _knock(world: dict[str, Any], host: str, args: dict[str, Any]) -> dict[str, Any]:
-    return {"elapsed": 0} if args["host"] in world["silent"] else {"elapsed": 0, "search_regex": "OpenSSH"}
+def _knock(world: dict[str, Any], hosts: list[str]) -> dict[str, Any]:
+    silent = [name for name in hosts if name in world["silent"]]
+    rows = [
+        {"item": name, **({"unreachable": True, "msg": "no route to host"} if name in silent else {"ping": "pong"})}
+        for name in hosts
+    ]
+    lost = {"failed": True, "msg": f"{', '.join(silent)}: no route to host"} if silent else {}
+    return {"results": rows, **lost}
 
 
 def _salvage(world: dict[str, Any], host: str, args: dict[str, Any]) -> dict[str, Any]:
@@ -179,7 +187,6 @@ _ANSWERS = {
     "pgbackrest_restore": _restore,
     "wal_audit": _audit,
     "pgbackrest_info": lambda *_unused: {"newest": BACKUP, "backups": [BACKUP], "cipher": "aes-256-cbc"},
-    "builtin_wait_for": _knock,
     "canary_ledger": lambda world, *_unused: {**CANARY, **world["canary"]},
     "ledger_compare": lambda world, *_unused: {"comparison": {"lost": world["lost_rows"]}, "seconds": 0.1},
     "pgbackrest_backup": lambda *_unused: {"label": "F"},
