@@ -226,7 +226,8 @@ def the_repository_is_closed_to_the_world(repository: Any, estate: Any, bounds: 
     team = estate.declared("verify_committers") or []
     yield expect(team, f"the team of {estate.name} is declared in verify_committers", observed=len(team))
     recent = repository.commits(30)
-    strange = sorted({one.email for one in recent} - set(team))
+    known = {address.lower() for address in team}
+    strange = sorted({one.email for one in recent if one.email.lower() not in known})
     yield expect(
         len(strange) <= bounds.undeclared_max_count,
         f"all {len(recent)} commits of the last {span(30 * DAY)} in {repository.name} are the team's",
