@@ -156,7 +156,7 @@ def no_restore(world: World) -> None:
 @breaker(
     "AUTOMATION-04.failover",
     "the last live drill is 91 days old; the drill since then switched nothing",
-    also="RELIABILITY-03",
+    also="DR-01 RELIABILITY-03",
 )
 def only_a_copy(world: World) -> None:
     def change(body: Any) -> None:

@@ -109,6 +109,20 @@ def nothing_was_drilled(world: World) -> None:
     world.set("runs", "packs", {"packs": []})
 
 
+@breaker(
+    "DR-01",
+    "all that was drilled this quarter was a copy, which measures no loss",
+    also="AUTOMATION-04.failover INFRA-05 RELIABILITY-03",
+)
+def only_a_copy_was_drilled(world: World) -> None:
+    def change(body: Any) -> None:
+        (newest,) = [pack for pack in body["packs"] if pack["name"] == DRILL]
+        newest["record"]["mode"] = "copy"
+        body["packs"] = [newest]
+
+    world.change("runs", "packs", change)
+
+
 @breaker("DR-01", "the last drill that assessed the loss is 91 days old, and there was no disaster")
 def the_drill_is_old(world: World) -> None:
     def change(body: Any) -> None:

@@ -162,7 +162,7 @@ def other_hosts(world: World) -> None:
 @breaker(
     "RELIABILITY-03",
     "the drill was one on a copy, which took nothing of the service away",
-    also="AUTOMATION-04.failover INFRA-05",
+    also="AUTOMATION-04.failover DR-01 INFRA-05",
 )
 def copy_alone(world: World) -> None:
     pack(world, lambda record: record.update(mode="copy"))

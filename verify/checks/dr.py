@@ -12,7 +12,7 @@ from verify.engine.control import Said, control, expect, not_applicable
 from verify.facts.documents import reviewed, runbooks
 from verify.facts.metrics import metrics
 from verify.facts.records import everything
-from verify.facts.recovery import Recovery, disasters, done_and_ready, returns_from
+from verify.facts.recovery import Recovery, disasters, done_and_ready, recoveries, returns_from
 from verify.facts.registers import register
 from verify.facts.verdicts import percent, span
 
@@ -24,9 +24,17 @@ def the_loss_is_measured(estate: Any, bounds: Any) -> Iterator[Said]:
     """Open the sealed packs of drills and disasters of the last 90 days and find the steps that assess the loss.
 
     They ended within half an hour of the declaration, and a drill's record states what was lost as a number of rows
-    and a span of time.
+    and a span of time. A drill on a copy takes nothing away: where that is the newest, one beside it in the same time
+    has to state a loss.
     """
     yield from done_and_ready(estate, bounds, "DR-01", drill=_loss_is_stated)
+    known = recoveries(estate, estate.now - bounds.exercise_max_age_s)
+    if known and known[-1].pack.mode == "copy":
+        told = [one for one in known if one.pack.mode != "copy"]
+        claim = f"{known[-1].name} worked on a copy, and one that took something away stands beside it"
+        yield expect(told, claim, observed=[one.pack.name for one in told], expected="1 or more")
+        for one in told[-1:]:
+            yield from _loss_is_stated(one)
 
 
 @control("DR-01", "events")
