@@ -66,8 +66,7 @@ def root_works_inside_windows_only(host: Any, estate: Any, bounds: Any) -> Itera
     An environment that is declared as not protected may be written to at any time.
     """
     if estate.declared("ops_protected", True) is False:
-        seen = len(host.admin_lines)
-        yield not_applicable(f"{estate.name} is not protected, so it may be written to at any time", observed=seen)
+        yield _open_at_any_time(estate, len(host.admin_lines))
         return
     own = verifier(host)
     since = estate.now - DAY
@@ -99,7 +98,7 @@ def root_is_granted_inside_windows_only(host: Any, estate: Any, bounds: Any) -> 
     """
     count = len(host.sudo_rules)
     if estate.declared("ops_protected", True) is False:
-        yield not_applicable(f"{estate.name} is not protected, so it may be written to at any time", observed=count)
+        yield _open_at_any_time(estate, count)
         return
     yield expect(count, f"the rules of sudo on {host.name} are known", observed=count)
     found = list(beyond_windows(estate, host, bounds.window_max_s))
@@ -109,6 +108,10 @@ def root_is_granted_inside_windows_only(host: Any, estate: Any, bounds: Any) -> 
         observed=found[:20],
         expected=bounds.write_max_count,
     )
+
+
+def _open_at_any_time(estate: Any, seen: int) -> Said:
+    return not_applicable(f"{estate.name} is not protected, so it may be written to at any time", observed=seen)
 
 
 @control("ACCESS-02")

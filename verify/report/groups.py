@@ -108,13 +108,12 @@ def _group(
 
 def _member(data: ReportData, control: ControlRows, row: Row, ages: Mapping[str, float]) -> dict[str, Any]:
     facts = facts_of(data, row)
-    known = finding_id(control.control, row.kind, row.subject)
+    place = _place(control.control, row)
+    known = place["id"]
     digests = [fact.digest[:12] for fact in facts if fact.digest]
     codes = list(dict.fromkeys(str(fact.rc) for fact in facts if fact.rc is not None))
     return {
-        "id": known,
-        "subject": row.subject,
-        "anchor": anchor(row.kind, row.subject),
+        **place,
         "observed": value(row.observed),
         "age": "" if known not in ages else age(ages[known]),
         "rc": ", ".join(codes),
@@ -123,6 +122,15 @@ def _member(data: ReportData, control: ControlRows, row: Row, ages: Mapping[str,
         "klass": str(row.klass or ""),
         "more": [_failed(one) for one in row.failed[1:]],
         "left": row.failed_count - len(row.failed) if row.failed_count > len(row.failed) else 0,
+    }
+
+
+def _place(control: str, row: Row) -> dict[str, str]:
+    """Return the lasting name of a result, and where the page tells of its subject."""
+    return {
+        "id": finding_id(control, row.kind, row.subject),
+        "subject": row.subject,
+        "anchor": anchor(row.kind, row.subject),
     }
 
 
@@ -157,7 +165,7 @@ def _passes(data: ReportData, control: str, rows: list[Row]) -> dict[str, Any] |
         return None
     names = ranges(row.subject for row in rows)
     return {
-        "named": _named(control, rows) if len(rows) <= _NAMED else [],
+        "named": [_place(control, row) for row in sorted(rows, key=_by_name)] if len(rows) <= _NAMED else [],
         "count": counted(len(rows), rows[0].kind),
         "names": names,
         "checked": sum(row.checked for row in rows),
@@ -167,16 +175,8 @@ def _passes(data: ReportData, control: str, rows: list[Row]) -> dict[str, Any] |
     }
 
 
-def _named(control: str, rows: list[Row]) -> list[dict[str, str]]:
-    """Return the subjects in natural order, each with the lasting name of its result."""
-    return [
-        {
-            "id": finding_id(control, row.kind, row.subject),
-            "subject": row.subject,
-            "anchor": anchor(row.kind, row.subject),
-        }
-        for row in sorted(rows, key=lambda row: natural(row.subject))
-    ]
+def _by_name(row: Row) -> tuple[Any, ...]:
+    return natural(row.subject)
 
 
 def _claims(rows: list[Row]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from ansible_collections.ccobservatory.ops.plugins.module_utils._canonical impor
 from ansible_collections.ccobservatory.ops.plugins.module_utils._errors import OpsError
 from ansible_collections.ccobservatory.ops.plugins.module_utils._journal import GENESIS, chain, parse
 
-same_journal = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+same_journal = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def text_of(entries: list[dict[str, Any]]) -> bytes:

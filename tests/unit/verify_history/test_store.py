@@ -25,7 +25,7 @@ from verify.engine.words import EvidenceClass
 
 ROOT = Path(__file__).resolve().parents[3]
 ABOUT = {"source": "host", "collected": 1_764_150_000.25, "command": "cat /etc/os-release"}
-same_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+same_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 KILLED = """
 import os, pathlib, signal, sys
